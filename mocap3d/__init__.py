@@ -1,0 +1,1 @@
+"""Markerless 3D motion capture from several calibrated cameras."""
