@@ -1,0 +1,1 @@
+"""How good a reconstruction is: against itself and its videos."""
