@@ -1,0 +1,194 @@
+"""The frozen records that rooms hand to each other; nothing else passes between two verbs.
+
+Shapes: v views, t instants, p people, k keypoints, m alternatives (heatmap peaks), n ragged. CPU, float64 unless said
+otherwise. World: right-handed, Z up, metres. Missing is NaN; doubt is one standard deviation or a covariance.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from fractions import Fraction
+from pathlib import Path
+
+from jaxtyping import Float, Int, Int8
+from torch import Tensor
+
+from mocap3d.geometry.camera import Camera
+from mocap3d.skeletons.skeleton import Skeleton
+
+ViewId = str
+
+
+class Provenance(IntEnum):
+    """Where a 3D point comes from; it survives into every export."""
+
+    MISSING = 0
+    """Not known: NaN."""
+    FILLED = 1
+    """Bridged by the temporal and body priors: fewer than two views saw it."""
+    MEASURED = 2
+    """Seen by at least two views that agree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What is known beforehand about one person of a session."""
+
+    name: str
+    height_m: float | None = None
+    mass_kg: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What a video file or an image folder says of itself."""
+
+    path: Path
+    size_px: tuple[int, int]
+    """(width, height), as decoded and after the container's rotation."""
+    rate: Fraction | None
+    """Exact frames per second; None for an image folder without one."""
+    t_s: Float[Tensor, " n"]
+    """Presentation time of every frame, from the container; starts at 0. NaN for images of unknown rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeypointSource:
+    """2D keypoints of one view as another program wrote them."""
+
+    path: Path
+    """A file, or a folder with one file per frame."""
+    format: str
+    """openpose | coco | deeplabcut | sleap | mocap3d."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a session folder holds; nothing of it is decoded yet."""
+
+    root: Path
+    views: tuple[ViewId, ...]
+    """In natural order: cam2 before cam10."""
+    videos: Mapping[ViewId, VideoInfo]
+    keypoints: Mapping[ViewId, KeypointSource]
+    calibration: Path | None
+    """Our calibration.toml, or a foreign calibration file."""
+    rate: Fraction | None
+    """Instants per second of the common timeline: session.toml's rate, or else the fastest video's."""
+    people: tuple[Person, ...] = ()
+    skeleton: str | None = None
+    """Name of the keypoint set; None where the keypoint files tell."""
+    offset_s: Mapping[ViewId, float] = field(default_factory=dict)
+    """When each view's first frame was taken, on the common clock; absent = 0."""
+    view_rate: Mapping[ViewId, Fraction] = field(default_factory=dict)
+    """Rates that session.toml states for single views: they overrule what the video says of itself."""
+    options: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """The option tables of session.toml by their command, e.g. reconstruct; as read, see ``session.toml.typed``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The common instants, and which (fractional) frame of each view belongs to each."""
+
+    t_s: Float[Tensor, " t"]
+    rate: Fraction
+    frame_of_view: Mapping[ViewId, Float[Tensor, " t"]]
+    """NaN outside the view's recording. A fractional frame lies between two frames."""
+
+
+@dataclass(frozen=True, slots=True)
+class CalibratedRig:
+    """The cameras of a session, in one world."""
+
+    cameras: Mapping[ViewId, Camera]
+    """In natural view order."""
+    source: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """2D keypoints of one view: n person sightings, each in one frame."""
+
+    view: ViewId
+    keypoint_set: str
+    """Name of a skeleton table, e.g. body25b."""
+    frame: Int[Tensor, " n"]
+    """Frame number in the view's video, from 0, ascending."""
+    person: Int[Tensor, " n"]
+    """The detector's own track number of the sighting, or -1 where it has none."""
+    box_px: Float[Tensor, "n 4"]
+    """x0 y0 x1 y1; NaN where unknown."""
+    uv_px: Float[Tensor, "n k m 2"]
+    """Alternatives of every keypoint, most likely first; NaN = missing."""
+    cov_px2: Float[Tensor, "n k m 2 2"]
+    log_weight: Float[Tensor, "n k m"]
+    """Log of the detector's score, in (0, 1], of each alternative; -inf where missing."""
+    n_frames: int
+    """Length of the view's recording in frames (sightings may be absent at its end)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tracks2D:
+    """Sightings put in order: which 2D keypoints belong to which person at which instant."""
+
+    views: tuple[ViewId, ...]
+    skeleton: Skeleton
+    people: tuple[str, ...]
+    t_s: Float[Tensor, " t"]
+    rate: Fraction
+    uv_px: Float[Tensor, "v t p k m 2"]
+    cov_px2: Float[Tensor, "v t p k m 2 2"]
+    log_weight: Float[Tensor, "v t p k m"]
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseModel:
+    """How noisy one person's 2D keypoints really are, as measured on the recording."""
+
+    scale2: Float[Tensor, "v k s"]
+    """Factor on the stated covariances, tabulated evenly over the score from 0 to 1."""
+    share: float
+    """Share of the noise variance that persists from instant to instant."""
+    memory: float
+    """Correlation of that share between neighbouring instants (AR(1) coefficient)."""
+    spread: float
+    """By how much heavy tails raise the variance of a robust estimate: 1 for Gaussian noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Points3D:
+    """3D keypoints of people over time, each with its doubt and its origin."""
+
+    skeleton: Skeleton
+    people: tuple[str, ...]
+    t_s: Float[Tensor, " t"]
+    rate: Fraction
+    p_in_world: Float[Tensor, "t p k 3"]
+    cov_m2: Float[Tensor, "t p k 3 3"]
+    n_views: Int8[Tensor, "t p k"]
+    """Views that agree with the point."""
+    provenance: Int8[Tensor, "t p k"]
+    """Values of :class:`Provenance`."""
+    noise: tuple[NoiseModel, ...] = ()
+    """Of each person's 2D keypoints, where it was measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How good a reconstruction is, and what is doubtful, in numbers and in words."""
+
+    reprojection_px: Float[Tensor, "v k"]
+    """Median distance of accepted 2D points to the reprojected joint; NaN where none."""
+    inlier_fraction: Float[Tensor, "v k"]
+    sigma_mm: Float[Tensor, " k"]
+    """Median stated one-sigma (largest axis) of each keypoint."""
+    coverage: Float[Tensor, "p k"]
+    """Fraction of instants that are measured."""
+    filled: Float[Tensor, "p k"]
+    """Fraction of instants that are filled by the priors."""
+    views_per_point: float
+    limb_names: tuple[str, ...]
+    limb_length_m: Float[Tensor, "p b"]
+    limb_spread_m: Float[Tensor, "p b"]
+    """Standard deviation over time of each limb's length."""
+    warnings: tuple[str, ...]
