@@ -1,0 +1,1 @@
+"""People's recorded motion, read from files and turned into keypoints."""
