@@ -1,0 +1,188 @@
+"""How noisy the 2D keypoints really are, from how well the views agree.
+
+A detector's sigma is taken as a shape only. Its size is measured on the recording itself: the residuals of triangulated
+points, corrected for what the fitted point takes away, give a factor per score (monotone), per view and per keypoint.
+Errors of a detector also persist from frame to frame; their correlation is measured from the same residuals.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.optimize import isotonic_regression
+
+from mocap3d.fusion.packing import N_SCALES, PackedRig, pack_tracks, unit_scales
+from mocap3d.session.records import NoiseModel, Tracks2D
+from mocap3d.solve import rays, residuals
+
+GATE = 4.0
+"""Observations beyond this many sigmas are outliers."""
+_SAMPLE = 48
+"""Instants per sampled stretch: long enough to see how errors persist."""
+_STRETCHES = 3
+_MIN_SCORES = 400
+"""Residuals needed for a factor per score; below, one factor for all."""
+_MIN_FACTOR = 60
+"""Residuals after which a view's or keypoint's own factor counts half."""
+_FREE_ENOUGH = 1.6
+"""Degrees of freedom (of 2) of a residual that shows how the noise is distributed."""
+_GAUSSIAN_SPREAD = 0.85
+_LAGS = (1, 2, 4, 8, 16)
+
+
+def independence(noise: NoiseModel) -> float:
+    """By how much persistent errors reduce the number of independent instants (Bartlett, 1946)."""
+    return 1 / (1 + 2 * noise.share * noise.memory / (1 - noise.memory))
+
+
+def sample_stretches(n_times: int) -> list[slice]:
+    """At most _STRETCHES stretches, spread evenly: what is measured there holds for the recording."""
+    if n_times <= _SAMPLE * _STRETCHES:
+        return [slice(0, n_times)]
+    starts = np.linspace(0, n_times - _SAMPLE, _STRETCHES).round().astype(int)
+    return [slice(int(start), int(start) + _SAMPLE) for start in starts]
+
+
+def measure_noise(tracks: Tracks2D, person: int, rig: PackedRig) -> NoiseModel:
+    """Triangulate a sample, compare, and adjust the sigmas until they explain the residuals."""
+    stretches = sample_stretches(tracks.uv_px.shape[1])
+    scale2 = unit_scales(tracks)
+    # The stated sigmas may be far too small: begin with a tolerant gate.
+    scale2 = scale2 * _factors(_Residuals.of(tracks, person, rig, stretches, scale2, (4 * GATE) ** 2))
+    sample = _Residuals.of(tracks, person, rig, stretches, scale2, GATE**2)
+    scale2 = scale2 * _factors(sample)
+    share, memory = _persistence(sample)
+    return NoiseModel(torch.from_numpy(scale2), share, memory, _spread(sample))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Residuals:
+    """Of sampled stretches: whitened residuals z (2 t v k), their relative squared size and degrees of freedom (t v k),
+    the detector's score (t v k), and the stretch of each instant (t)."""
+
+    z: np.ndarray
+    relative: np.ndarray
+    freedom: np.ndarray
+    score: np.ndarray
+    stretch: np.ndarray
+
+    @staticmethod
+    def of(
+        tracks: Tracks2D, person: int, rig: PackedRig, stretches: list[slice], scale2: np.ndarray, gate2: float
+    ) -> "_Residuals":
+        parts = [_of_stretch(tracks, person, rig, times, scale2, gate2) for times in stretches]
+        lengths = [part[1].shape[0] for part in parts]
+        log_weight = tracks.log_weight.numpy()
+        score = [np.exp(log_weight[:, times, person, :, 0]).transpose(1, 0, 2) for times in stretches]
+        return _Residuals(
+            np.concatenate([part[0] for part in parts], axis=1),
+            np.concatenate([part[1] for part in parts]),
+            np.concatenate([part[2] for part in parts]),
+            np.concatenate(score),
+            np.repeat(np.arange(len(parts)), lengths),
+        )
+
+
+def _of_stretch(
+    tracks: Tracks2D, person: int, rig: PackedRig, times: slice, scale2: np.ndarray, gate2: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    obs = pack_tracks(tracks, person, times, rig, scale2)
+    n_times, n_views, _, n_points = obs.shape
+    points, info = np.empty((n_times, 3, n_points)), np.empty((n_times, 6, n_points))
+    poses = rig.poses_of(times)
+    rays.triangulate(poses, obs, gate2, points, info, np.empty((n_times, n_points), np.int8))
+    z, expected = np.empty((2, n_times, n_views, n_points)), np.zeros((n_times, n_views, n_points, 2))
+    residuals.whitened(poses, 0, obs, points, info, z, expected)
+    trace, freedom = expected[..., 0], np.clip(expected[..., 1], 0.3, 2)
+    # Median of a chi-squared variable with that many degrees of freedom (Wilson and Hilferty, 1931).
+    median = trace * (1 - 2 / (9 * freedom)) ** 3
+    with np.errstate(invalid="ignore", divide="ignore"):
+        size2 = (z * z).sum(0)
+        # With hardly any freedom left a residual says nothing about the noise.
+        relative = np.where((trace > 0.2) & np.isfinite(size2), size2 / median, np.nan)
+        z = np.where(np.isfinite(relative), z / np.sqrt(trace / 2), np.nan)
+    return z, relative, freedom
+
+
+def _factors(sample: _Residuals) -> np.ndarray:
+    """(v k s): by how much the covariances have to grow, from medians that outliers do not move."""
+    valid = np.isfinite(sample.relative)
+    _, n_views, n_points = sample.relative.shape
+    if valid.sum() < 2 * _MIN_FACTOR:
+        return np.ones((n_views, n_points, N_SCALES))
+    relative, score = sample.relative[valid], sample.score[valid]
+    table = _score_curve(relative, score)
+    at_score = np.interp(score, np.linspace(0, 1, N_SCALES), table)
+    rest = np.full(sample.relative.shape, np.nan)
+    rest[valid] = relative / at_score
+    by_view = np.array([_shrunk_median(rest[:, v]) for v in range(n_views)])
+    by_point = np.array([_shrunk_median(rest[:, :, k] / by_view) for k in range(n_points)])
+    return by_view[:, None, None] * by_point[:, None] * table
+
+
+def _score_curve(relative: np.ndarray, score: np.ndarray, n_bins: int = 16) -> np.ndarray:
+    """Median relative size over the score, never rising with it; flat where the score says nothing."""
+    grid = np.linspace(0, 1, N_SCALES)
+    if len(score) < _MIN_SCORES:
+        return np.full(N_SCALES, _median(relative))
+    order = np.argsort(score, kind="stable")
+    parts = np.array_split(order, n_bins)
+    centre = np.array([_median(score[part]) for part in parts])
+    centre, first = np.unique(centre, return_index=True)  # ties: scores are often clipped at 1
+    log_size = np.log([_median(relative[parts[i]]) for i in first])
+    falling = isotonic_regression(log_size, increasing=False).x
+    return np.exp(np.interp(grid, centre, falling))
+
+
+def _shrunk_median(relative: np.ndarray) -> float:
+    """Median, pulled towards 1 (in logarithm) where there are few values."""
+    values = relative[np.isfinite(relative)]
+    if not len(values):
+        return 1.0
+    own = len(values) / (len(values) + _MIN_FACTOR)
+    return float(np.exp(own * np.log(max(_median(values), 1e-6))))
+
+
+def _median(values: np.ndarray) -> float:
+    """The upper median; numpy's own takes longer to set up than to compute."""
+    middle = len(values) // 2
+    return float(np.partition(values, middle)[middle])
+
+
+def _persistence(sample: _Residuals) -> tuple[float, float]:
+    """Share and AR(1) coefficient of the correlated noise, fitted to the residuals' autocorrelation."""
+    z = np.where(np.abs(sample.z) < 3, sample.z, 0.0)
+    seen = (np.abs(sample.z) < 3).astype(float)
+    power = (z * z).sum() / max(seen.sum(), 1)
+    lags, correlation = [], []
+    for lag in _LAGS:
+        if lag * 3 > z.shape[1] or power == 0:
+            break
+        same = (sample.stretch[lag:] == sample.stretch[:-lag]).astype(float)[:, None, None]
+        pairs = np.einsum("ctvk,ctvk,t->", seen[:, lag:], seen[:, :-lag], same[:, 0, 0])
+        product = np.einsum("ctvk,ctvk,t->", z[:, lag:], z[:, :-lag], same[:, 0, 0])
+        lags.append(lag)
+        correlation.append(product / max(pairs, 1) / power)
+    if not lags:
+        return 0.0, 0.0
+    memories = np.linspace(0.5, 0.98, 49)
+    basis = memories[:, None] ** np.array(lags)
+    shares = np.clip((basis * correlation).sum(1) / (basis**2).sum(1), 0, 0.95)
+    misfit = ((shares[:, None] * basis - correlation) ** 2).sum(1)
+    best = int(misfit.argmin())
+    return float(shares[best]), float(memories[best])
+
+
+def _spread(sample: _Residuals) -> float:
+    """Variance of the Geman-McClure estimate under the residuals seen, relative to what its normal matrix states.
+
+    With two or three views a residual shows little of the noise; then it is what Gaussian noise makes it.
+    Source: Huber (1981), the asymptotic variance of an M-estimator, here for two-dimensional residuals.
+    """
+    size2 = (sample.z**2).sum(0)
+    size2 = size2[np.isfinite(size2) & (sample.freedom > _FREE_ENOUGH)]
+    if len(size2) < _MIN_FACTOR:
+        return _GAUSSIAN_SPREAD
+    q = GATE**2 / (GATE**2 + size2)
+    slope = (q * q * (1 - 2 * size2 / (GATE**2 + size2))).mean()
+    return float((q**4 * size2 / 2).mean() * (q * q).mean() / max(slope, 1e-3) ** 2)
