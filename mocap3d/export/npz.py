@@ -48,7 +48,7 @@ def read_npz(path: Path) -> Points3D:
         skeleton=_skeleton(json.loads(str(fields["skeleton"]), parse_constant=lambda _: math.nan)),
         people=tuple(map(str, fields["people"])),
         rate=Fraction(*map(int, fields["rate"])),
-        noise=_noise(fields["noise_scale2"], fields["noise_share_memory_spread"]),
+        noise=_noise(fields["noise_scale2"], fields["noise_share_memory_spread_bias"]),
         **{name: torch.from_numpy(fields[name]) for name in _TENSORS},
     )
 
@@ -60,10 +60,10 @@ def _described(points: Points3D) -> dict[str, str]:
 def _noise_arrays(noise: tuple[NoiseModel, ...]) -> dict[str, np.ndarray]:
     """All people's noise models, stacked; empty where there are none."""
     scale2 = [model.scale2.numpy() for model in noise]
-    numbers = [(model.share, model.memory, model.spread) for model in noise]
+    numbers = [(model.share, model.memory, model.spread, model.bias) for model in noise]
     return {
         "noise_scale2": np.stack(scale2) if scale2 else np.zeros((0, 0, 0, 0)),
-        "noise_share_memory_spread": np.array(numbers, dtype=np.float64).reshape(-1, 3),
+        "noise_share_memory_spread_bias": np.array(numbers, dtype=np.float64).reshape(-1, 4),
     }
 
 

@@ -29,7 +29,9 @@ class BodyModel:
     length_m: np.ndarray
     """(b)"""
     sigma_m: np.ndarray
-    """(b): inf where the distance is not to be used."""
+    """(b): how far a distance may be off at one instant; inf where it is not to be used."""
+    doubt_m: np.ndarray
+    """(b): the same, as it counts when doubt is stated: with what the length itself is not known to."""
     angles: np.ndarray
     """(a 3): first, vertex, last."""
     angle_limit_rad: np.ndarray
@@ -45,6 +47,7 @@ def start_body(skeleton: Skeleton, seen: np.ndarray) -> BodyModel:
         pairs,
         len(skeleton.limbs),
         np.full(len(pairs), np.nan),
+        np.where(usable, 0.0, np.inf),
         np.where(usable, 0.0, np.inf),
         np.array([(limit.first, limit.vertex, limit.last) for limit in limits], np.int64).reshape(-1, 3),
         np.array([(limit.min_rad, limit.max_rad) for limit in limits]).reshape(-1, 2),
@@ -68,8 +71,9 @@ def measure_body(
     which for a face seen by two cameras is more than the face: squared lengths are freed of it, and instants that see
     the distance well count more. ``independent``: how many instants' worth of independent errors there are.
 
-    The sigmas hold what the body varies and what its length is not known to; the latter is the same at all instants, so
-    smoothing over them does not make it smaller and it counts for more.
+    A length that is not well known is wrong by the same amount at all instants, so smoothing over them does not help
+    and it counts for more. Limbs are nevertheless held to ``limb_sigma_m``: better a constant error than a limb that
+    breathes with the noise.
     """
     i, j = body.pairs.T
     every = max(1, len(x) // _ENOUGH)  # neighbouring instants say the same
@@ -95,10 +99,15 @@ def measure_body(
     unsure = 1.4826 * _weighted_median(np.abs(squared - total - length2), weight) / (2 * length)
     unsure *= 1.25 / np.sqrt(np.maximum(independent * n / len(x), 1))
     own = np.sqrt(np.maximum(spread**2 - expected, _FLOOR_M**2))
-    own[: body.n_limbs] = np.minimum(own[: body.n_limbs], limb_sigma_m)
-    own = np.sqrt(own**2 + _SMOOTHED * unsure**2)
-    usable = np.isfinite(length) & np.isfinite(own) & (own < _USELESS_M) & np.isfinite(body.sigma_m)
-    return replace(body, length_m=length, sigma_m=np.where(usable, own, np.inf))
+    limb = np.arange(len(own)) < body.n_limbs
+    own[limb] = np.minimum(own[limb], limb_sigma_m)
+    sigma = np.sqrt(own**2 + unsure**2)
+    sigma[limb] = np.minimum(sigma[limb], limb_sigma_m)
+    doubt = np.sqrt(own**2 + _SMOOTHED * unsure**2)
+    usable = np.isfinite(length) & np.isfinite(body.sigma_m) & (limb | (sigma < _USELESS_M))
+    return replace(
+        body, length_m=length, sigma_m=np.where(usable, sigma, np.inf), doubt_m=np.where(usable, doubt, np.inf)
+    )
 
 
 def _quadratic(six: np.ndarray, d: np.ndarray) -> np.ndarray:

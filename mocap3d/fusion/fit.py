@@ -16,7 +16,7 @@ from scipy.ndimage import median_filter
 from mocap3d.fusion.body import BodyModel, measure_body, start_body
 from mocap3d.fusion.doubt import posterior
 from mocap3d.fusion.motion import MotionModel, default_motion, measure_motion
-from mocap3d.fusion.noise import GATE, independence, measure_noise
+from mocap3d.fusion.noise import GATE, independent_instants, measure_noise
 from mocap3d.fusion.packing import PackedRig, full_matrices, pack_rig, pack_tracks
 from mocap3d.fusion.points import check_views
 from mocap3d.session.records import CalibratedRig, NoiseModel, Person, Points3D, Provenance, Tracks2D
@@ -166,7 +166,10 @@ def _measure(
     parts = [(s, pack_tracks(tracks, person, s, rig, scale2), start[s].copy()) for s in stretches]
     for s, obs, x in parts:
         _gauss_newton(rig.poses_of(s), obs, x, model, steps=2)
-    cov = [posterior(rig.poses_of(s), obs, x, body, model.motion, noise, gates) for s, obs, x in parts]
+    cov = [
+        posterior(rig.poses_of(s), obs, x, body, model.motion, noise, gates, constant_errors=False)
+        for s, obs, x in parts
+    ]
     info = _scalar_information(points.cov_m2.numpy()[:, person], triangulated, stretches)
     clean = [_without_outliers(x, start[s]) for s, _, x in parts]
     motion = measure_motion(clean, info, rate, noise)
@@ -176,7 +179,7 @@ def _measure(
         np.concatenate([x for _, _, x in parts]),
         np.concatenate(cov),
         seen,
-        independent=len(wanted) * independence(noise),
+        independent=independent_instants(noise, len(wanted)),
         limb_sigma_m=options.limb_sigma_m,
         height_m=height_m,
     )

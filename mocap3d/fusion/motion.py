@@ -12,12 +12,14 @@ import numpy as np
 from mocap3d.session.records import NoiseModel
 from mocap3d.solve import response
 
-_SEGMENT_S = 4.3
-"""Length of a spectral estimate: resolves the slow sway of a standing person."""
+_SEGMENT_S = 1.5
+"""Length of a spectral estimate: resolves two thirds of a hertz, well below where smoothing is decided."""
 _QUIET = 0.7
 """Share of the band, from below, that may hold motion; above is noise only."""
 _CLEAR = 1.5
 """Power over noise from which on a frequency is taken to hold motion."""
+_REACH = 6.0
+"""A wrist accelerates some four times as much as the median keypoint, a hip a third of it."""
 _RATIOS = 10.0 ** np.linspace(-3, 6, 73)
 """Candidate weights of the second difference, relative to the information of one instant."""
 
@@ -66,7 +68,7 @@ def measure_motion(tracks: list[np.ndarray], info: np.ndarray, rate: float, nois
         "rf,fk->rk", (2 * gain - 1) * count, noise_power
     )
     best = error.argmin(0)
-    weight = _RATIOS[best] * np.maximum(info, 1e-6)
+    weight = _within_reach(_RATIOS[best] * np.maximum(info, 1e-6))
     smooth = np.apply_along_axis(_smooth, 0, power)
     # Where the two can hardly be told apart it is noise: else its chance peaks would pass for motion.
     motion = np.where(smooth > _CLEAR * noise_power, smooth - noise_power, 0) / 3 * second[:, None] * weight
@@ -76,9 +78,15 @@ def measure_motion(tracks: list[np.ndarray], info: np.ndarray, rate: float, nois
 
 
 def noise_shape(omega: np.ndarray, noise: NoiseModel) -> np.ndarray:
-    """Power over frequency of noise that is partly AR(1); its mean over all frequencies is 1."""
-    a = noise.memory
-    return 1 - noise.share + noise.share * (1 - a * a) / (1 - 2 * a * np.cos(omega) + a * a)
+    """Power over frequency of noise that is partly AR(1), its bias left out; its mean over all frequencies is 1."""
+    a, share = noise.memory, noise.share / max(1 - noise.bias, 0.02)
+    return 1 - share + share * (1 - a * a) / (1 - 2 * a * np.cos(omega) + a * a)
+
+
+def _within_reach(weight: np.ndarray) -> np.ndarray:
+    """Parts of one body differ by a factor of a few in acceleration; beyond, a short spectrum has erred."""
+    middle = np.median(weight)
+    return np.clip(weight, middle / _REACH**2, middle * _REACH**2)
 
 
 def _starts(n_times: int, length: int) -> range:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.optimize import isotonic_regression
+from scipy.optimize import isotonic_regression, nnls
 
 from mocap3d.fusion.packing import N_SCALES, PackedRig, pack_tracks, unit_scales
 from mocap3d.session.records import NoiseModel, Tracks2D
@@ -17,7 +17,7 @@ from mocap3d.solve import rays, residuals
 
 GATE = 4.0
 """Observations beyond this many sigmas are outliers."""
-_SAMPLE = 48
+_SAMPLE = 64
 """Instants per sampled stretch: long enough to see how errors persist."""
 _STRETCHES = 3
 _MIN_SCORES = 400
@@ -26,13 +26,16 @@ _MIN_FACTOR = 60
 """Residuals after which a view's or keypoint's own factor counts half."""
 _FREE_ENOUGH = 1.6
 """Degrees of freedom (of 2) of a residual that shows how the noise is distributed."""
-_GAUSSIAN_SPREAD = 0.85
-_LAGS = (1, 2, 4, 8, 16)
+_UNSEEN_SPREAD = 1.0
+"""Where no residual shows it: Gaussian noise makes it 0.86, heavy tails less than they add in outliers."""
+_LAGS = (1, 2, 4, 8, 16, 32)
+_MEMORIES = np.linspace(0.5, 0.95, 19)
 
 
-def independence(noise: NoiseModel) -> float:
-    """By how much persistent errors reduce the number of independent instants (Bartlett, 1946)."""
-    return 1 / (1 + 2 * noise.share * noise.memory / (1 - noise.memory))
+def independent_instants(noise: NoiseModel, n_times: int) -> float:
+    """How many instants with independent errors tell as much as ``n_times`` of this noise (Bartlett, 1946)."""
+    longer = 1 + 2 * noise.share * noise.memory / (1 - noise.memory)
+    return 1 / (noise.bias + (1 - noise.bias) * longer / max(n_times, 1))
 
 
 def sample_stretches(n_times: int) -> list[slice]:
@@ -51,8 +54,8 @@ def measure_noise(tracks: Tracks2D, person: int, rig: PackedRig) -> NoiseModel:
     scale2 = scale2 * _factors(_Residuals.of(tracks, person, rig, stretches, scale2, (4 * GATE) ** 2))
     sample = _Residuals.of(tracks, person, rig, stretches, scale2, GATE**2)
     scale2 = scale2 * _factors(sample)
-    share, memory = _persistence(sample)
-    return NoiseModel(torch.from_numpy(scale2), share, memory, _spread(sample))
+    share, memory, bias = _persistence(sample)
+    return NoiseModel(torch.from_numpy(scale2), share, memory, _spread(sample), bias)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,9 +118,29 @@ def _factors(sample: _Residuals) -> np.ndarray:
     at_score = np.interp(score, np.linspace(0, 1, N_SCALES), table)
     rest = np.full(sample.relative.shape, np.nan)
     rest[valid] = relative / at_score
-    by_view = np.array([_shrunk_median(rest[:, v]) for v in range(n_views)])
-    by_point = np.array([_shrunk_median(rest[:, :, k] / by_view) for k in range(n_points)])
+    # With few views and errors that stay, any two views that happen to agree would end up trusted alone.
+    news = _independent_share(sample)
+    own_news = news / (1 + (n_points - 1) * _shared(sample))
+    by_view = np.array([_shrunk_median(rest[:, v], own_news) for v in range(n_views)])
+    by_point = np.array([_shrunk_median(rest[:, :, k] / by_view, news) for k in range(n_points)])
     return by_view[:, None, None] * by_point[:, None] * table
+
+
+def _independent_share(sample: _Residuals) -> float:
+    """How much of a residual is news: with errors that stay, hundreds of instants tell hardly more than one."""
+    share, memory, bias = _persistence(sample)
+    n_times = len(sample.stretch)
+    return independent_instants(NoiseModel(torch.empty(0, 0, 0), share, memory, 1.0, bias), n_times) / n_times
+
+
+def _shared(sample: _Residuals) -> float:
+    """Correlation of the errors of different keypoints in one picture: that of a camera which is off as a whole."""
+    seen = (np.abs(sample.z) < 3).astype(float)
+    z = np.where(seen > 0, sample.z, 0.0)
+    power = (z * z).sum() / max(seen.sum(), 1)
+    pairs = (seen.sum(-1) ** 2 - seen.sum(-1)).sum()
+    together = (z.sum(-1) ** 2 - (z * z).sum(-1)).sum()
+    return float(np.clip(together / max(pairs * power, 1e-9), 0, 1))
 
 
 def _score_curve(relative: np.ndarray, score: np.ndarray, n_bins: int = 16) -> np.ndarray:
@@ -134,12 +157,12 @@ def _score_curve(relative: np.ndarray, score: np.ndarray, n_bins: int = 16) -> n
     return np.exp(np.interp(grid, centre, falling))
 
 
-def _shrunk_median(relative: np.ndarray) -> float:
-    """Median, pulled towards 1 (in logarithm) where there are few values."""
+def _shrunk_median(relative: np.ndarray, news: float) -> float:
+    """Median, pulled towards 1 (in logarithm) where there are few values, each worth ``news`` independent ones."""
     values = relative[np.isfinite(relative)]
     if not len(values):
         return 1.0
-    own = len(values) / (len(values) + _MIN_FACTOR)
+    own = len(values) * news / (len(values) * news + _MIN_FACTOR)
     return float(np.exp(own * np.log(max(_median(values), 1e-6))))
 
 
@@ -149,40 +172,43 @@ def _median(values: np.ndarray) -> float:
     return float(np.partition(values, middle)[middle])
 
 
-def _persistence(sample: _Residuals) -> tuple[float, float]:
-    """Share and AR(1) coefficient of the correlated noise, fitted to the residuals' autocorrelation."""
-    z = np.where(np.abs(sample.z) < 3, sample.z, 0.0)
+def _persistence(sample: _Residuals) -> tuple[float, float, float]:
+    """(share, memory, bias) of :class:`NoiseModel`, fitted to the residuals' autocorrelation."""
     seen = (np.abs(sample.z) < 3).astype(float)
+    z = np.where(seen > 0, sample.z, 0.0)
     power = (z * z).sum() / max(seen.sum(), 1)
-    lags, correlation = [], []
-    for lag in _LAGS:
-        if lag * 3 > z.shape[1] or power == 0:
-            break
-        same = (sample.stretch[lag:] == sample.stretch[:-lag]).astype(float)[:, None, None]
-        pairs = np.einsum("ctvk,ctvk,t->", seen[:, lag:], seen[:, :-lag], same[:, 0, 0])
-        product = np.einsum("ctvk,ctvk,t->", z[:, lag:], z[:, :-lag], same[:, 0, 0])
-        lags.append(lag)
-        correlation.append(product / max(pairs, 1) / power)
-    if not lags:
-        return 0.0, 0.0
-    memories = np.linspace(0.5, 0.98, 49)
-    basis = memories[:, None] ** np.array(lags)
-    shares = np.clip((basis * correlation).sum(1) / (basis**2).sum(1), 0, 0.95)
-    misfit = ((shares[:, None] * basis - correlation) ** 2).sum(1)
-    best = int(misfit.argmin())
-    return float(shares[best]), float(memories[best])
+    lags = np.array([lag for lag in _LAGS if lag * 2 <= z.shape[1]])
+    if not len(lags) or power == 0:
+        return 0.0, 0.0, 0.0
+    correlation = []
+    for lag in lags:
+        same = np.flatnonzero(sample.stretch[lag:] == sample.stretch[:-lag])
+        both = (seen[:, same + lag] * seen[:, same]).sum()
+        correlation.append((z[:, same + lag] * z[:, same]).sum() / max(both, 1) / power)
+    fits = [_fading(lags, np.array(correlation), memory) for memory in _MEMORIES]
+    _, share, bias, memory = min(fits)
+    return share, memory, bias
+
+
+def _fading(lags: np.ndarray, correlation: np.ndarray, memory: float) -> tuple[float, float, float, float]:
+    """Misfit, share, bias, memory of the best ``share memory^lag + bias``, with both shares positive."""
+    basis = np.stack([memory**lags, np.ones(len(lags))], 1)
+    shares, misfit = nnls(basis, correlation) if len(lags) > 2 else nnls(basis[:, :1], correlation)
+    share, bias = shares if len(shares) == 2 else (shares[0], 0.0)
+    too_much = max(1.0, (share + bias) / 0.98)
+    return float(misfit), float(share / too_much), float(bias / too_much), float(memory)
 
 
 def _spread(sample: _Residuals) -> float:
     """Variance of the Geman-McClure estimate under the residuals seen, relative to what its normal matrix states.
 
-    With two or three views a residual shows little of the noise; then it is what Gaussian noise makes it.
+    With two or three views a residual shows little of the noise, and it cannot be told.
     Source: Huber (1981), the asymptotic variance of an M-estimator, here for two-dimensional residuals.
     """
     size2 = (sample.z**2).sum(0)
     size2 = size2[np.isfinite(size2) & (sample.freedom > _FREE_ENOUGH)]
     if len(size2) < _MIN_FACTOR:
-        return _GAUSSIAN_SPREAD
+        return _UNSEEN_SPREAD
     q = GATE**2 / (GATE**2 + size2)
     slope = (q * q * (1 - 2 * size2 / (GATE**2 + size2))).mean()
     return float((q**4 * size2 / 2).mean() * (q * q).mean() / max(slope, 1e-3) ** 2)

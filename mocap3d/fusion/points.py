@@ -26,8 +26,8 @@ class PointsOptions:
 def triangulate_tracks(tracks: Tracks2D, rig: CalibratedRig, options: PointsOptions = PointsOptions()) -> Points3D:
     """Robust triangulation of every keypoint of every instant, with covariances.
 
-    Sigmas are scaled to the residuals first (``noise.measure_noise``). A point that fewer than two agreeing views see is
-    NaN and MISSING. The covariance is the inverse normal matrix of the accepted views.
+    Sigmas are scaled to the residuals first (``noise.measure_noise``). A point that fewer than two agreeing views see
+    is NaN and MISSING. The covariance is the inverse normal matrix of the accepted views.
 
     Raises FusionError for fewer than two calibrated views.
     """

@@ -148,11 +148,13 @@ class NoiseModel:
     scale2: Float[Tensor, "v k s"]
     """Factor on the stated covariances, tabulated evenly over the score from 0 to 1."""
     share: float
-    """Share of the noise variance that persists from instant to instant."""
+    """Share of the noise variance that persists from instant to instant but fades."""
     memory: float
     """Correlation of that share between neighbouring instants (AR(1) coefficient)."""
     spread: float
-    """By how much heavy tails raise the variance of a robust estimate: 1 for Gaussian noise."""
+    """Variance of a robust estimate relative to what its normal matrix states; depends on the tails of the noise."""
+    bias: float = 0.0
+    """Share that stays: errors of the calibration, or a detector that always points beside the joint."""
 
 
 @dataclass(frozen=True, slots=True)

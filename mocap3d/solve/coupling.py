@@ -2,7 +2,7 @@
 
 Exact where nothing is coupled within the instant, and where the situation does not change over a smoothing length:
 each point's own chain is replaced by the stationary information that gives the same marginal, and the coupled problem
-is then ``F`` of one sparse matrix (``response``), whose selected inverse is found by block elimination in a fixed order.
+is then ``F`` of one sparse matrix (``response``), whose selected inverse block elimination finds, in a fixed order.
 """
 
 from collections.abc import Sequence
