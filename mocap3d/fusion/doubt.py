@@ -36,8 +36,8 @@ def posterior(
 ) -> np.ndarray:
     """Covariances (t 6 k) of a solved window x (t 3 k).
 
-    ``constant_errors`` adds what is wrong by the same amount all the time. Neighbouring points mostly share that, so for
-    what lies between them it is better left out.
+    ``constant_errors`` adds what is wrong by the same amount all the time. Neighbouring points mostly share that, so
+    for what lies between them it is better left out.
     """
     n_times, _, n_points = x.shape
     h, g, w = np.empty((n_times, 6, n_points)), np.empty_like(x), np.empty((n_times, n_points))

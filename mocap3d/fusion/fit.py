@@ -8,28 +8,22 @@ then windows are solved independently, so cost is linear in instants and in view
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import radians
 
 import numpy as np
 import torch
-from scipy.ndimage import median_filter
 
-from mocap3d.fusion.body import BodyModel, measure_body, start_body
-from mocap3d.fusion.doubt import posterior
-from mocap3d.fusion.motion import MotionModel, default_motion, measure_motion
-from mocap3d.fusion.noise import GATE, independent_instants, measure_noise
+from mocap3d.fusion.model import SAMPLE, Evidence, measure_model
+from mocap3d.fusion.noise import GATE, measure_noise
 from mocap3d.fusion.packing import PackedRig, full_matrices, pack_rig, pack_tracks
 from mocap3d.fusion.points import check_views
-from mocap3d.session.records import CalibratedRig, NoiseModel, Person, Points3D, Provenance, Tracks2D
-from mocap3d.solve import residuals, sequence
+from mocap3d.fusion.start import without_leaps
+from mocap3d.session.records import CalibratedRig, Person, Points3D, Provenance, Tracks2D
+from mocap3d.solve import residuals
 
 WINDOW = 512
 OVERLAP = 24
 """Instants solved beyond a window on either side: the prior forgets within 8 to 16."""
-_NEIGHBOURS_S = 0.25
-_LEAP_M = 0.03
-"""A triangulated point this far (and four usual distances) from the median of its neighbours in time is a leap."""
-_SAMPLE = 1024
-"""Instants at most on which the body and its motion are measured."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +43,12 @@ class FitOptions:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Model:
-    """All that is fixed while windows are solved."""
+class _Arrays:
+    """What windows write their results into: p_in_world (t p k 3), cov_m2 (t p k 3 3), n_views (t p k)."""
 
-    noise: NoiseModel
-    body: BodyModel
-    motion: MotionModel
-    gates: np.ndarray
-    angle_weight: float
+    p_in_world: np.ndarray
+    cov_m2: np.ndarray
+    n_views: np.ndarray
 
 
 def fit_sequence(
@@ -77,19 +69,14 @@ def fit_sequence(
     cov_m2 = np.full((n_times, n_people, n_points, 3, 3), np.nan)
     n_views = np.zeros((n_times, n_people, n_points), np.int8)
     provenance = np.zeros((n_times, n_people, n_points), np.int8)
+    out = _Arrays(p_in_world, cov_m2, n_views)
     for person, name in enumerate(tracks.people):
         known = (people or {}).get(name)
-        fitted = _fit_person(tracks, person, packed, points, known.height_m if known else None, options)
-        if fitted is None:
-            continue
-        x, six, inliers = fitted
-        origin = _provenance(inliers, round(options.max_gap_s * float(tracks.rate)))
-        missing = origin == Provenance.MISSING
-        p_in_world[:, person] = np.where(missing[..., None], np.nan, x.transpose(0, 2, 1))
-        if six is not None:
-            cov_m2[:, person] = full_matrices(six)
-            cov_m2[:, person][missing] = np.nan
-        n_views[:, person], provenance[:, person] = inliers, origin
+        _fit_person(tracks, person, packed, points, known.height_m if known else None, options, out)
+        origin = _provenance(n_views[:, person], round(options.max_gap_s * float(tracks.rate)))
+        p_in_world[:, person][origin == Provenance.MISSING] = np.nan
+        cov_m2[:, person][origin == Provenance.MISSING] = np.nan
+        provenance[:, person] = origin
     return Points3D(
         tracks.skeleton,
         tracks.people,
@@ -104,169 +91,48 @@ def fit_sequence(
 
 
 def _fit_person(
-    tracks: Tracks2D, person: int, rig: PackedRig, points: Points3D, height_m: float | None, options: FitOptions
-) -> tuple[np.ndarray, np.ndarray | None, np.ndarray] | None:
-    """Positions (t 3 k), covariances (t 6 k) and agreeing views (t k) of one person; None if never triangulated."""
+    tracks: Tracks2D,
+    person: int,
+    rig: PackedRig,
+    points: Points3D,
+    height_m: float | None,
+    options: FitOptions,
+    out: _Arrays,
+) -> None:
+    """Fill in one person; nothing is filled in where they were never triangulated."""
     noise = points.noise[person] if points.noise else measure_noise(tracks, person, rig)
     p_in_world = points.p_in_world.numpy()[:, person]
     triangulated = np.isfinite(p_in_world[..., 0])
     if not triangulated.any():
-        return None
-    start = _without_jumps(p_in_world, triangulated, float(tracks.rate))
-    model = _measure(tracks, person, rig, points, start, triangulated, noise, height_m, options)
+        return
+    start = without_leaps(p_in_world, triangulated, float(tracks.rate))
+    model = measure_model(
+        Evidence(tracks, person, rig, start, triangulated, points.cov_m2.numpy()[:, person]),
+        noise,
+        height_m=height_m,
+        limb_sigma_m=options.limb_sigma_m,
+        angle_sigma_rad=radians(options.angle_sigma_deg),
+    )
     n_times = len(start)
-    x = np.empty_like(start)
-    six = np.empty((n_times, 6, start.shape[2])) if options.covariance else None
-    inliers = np.empty((n_times, start.shape[2]), np.int8)
+    steps = 2 if n_times <= SAMPLE else 4  # a short recording has been solved once already
 
     def solve(first: int) -> None:
         last = min(first + WINDOW, n_times)
         wide = slice(max(0, first - OVERLAP), min(n_times, last + OVERLAP))
         core = slice(first - wide.start, last - wide.start)
+        poses = rig.poses_of(wide)
         obs = pack_tracks(tracks, person, wide, rig, model.noise.scale2.numpy())
         window = start[wide].copy()
-        _gauss_newton(rig.poses_of(wide), obs, window, model, steps=2 if n_times <= _SAMPLE else 4)
-        x[first:last] = window[core]
-        if six is not None:
-            six[first:last] = posterior(
-                rig.poses_of(wide), obs, window, model.body, model.motion, model.noise, model.gates
-            )[core]
-        residuals.count_inliers(
-            rig.poses_of(slice(first, last)), 0, obs[core], window[core], GATE**2, inliers[first:last]
-        )
+        model.solve(poses, obs, window, steps=steps)
+        out.p_in_world[first:last, person] = window[core].transpose(0, 2, 1)
+        if options.covariance:
+            out.cov_m2[first:last, person] = full_matrices(model.posterior(poses, obs, window)[core])
+        inliers = np.empty((len(window), window.shape[2]), np.int8)
+        residuals.count_inliers(poses, 0, obs, window, GATE**2, inliers)
+        out.n_views[first:last, person] = np.where(triangulated.any(0), inliers[core], 0)
 
     with ThreadPoolExecutor(options.threads or None) as pool:
         list(pool.map(solve, range(0, n_times, WINDOW)))
-    never = ~triangulated.any(0)
-    inliers[:, never] = 0
-    return x, six, inliers
-
-
-def _measure(
-    tracks: Tracks2D,
-    person: int,
-    rig: PackedRig,
-    points: Points3D,
-    start: np.ndarray,
-    triangulated: np.ndarray,
-    noise: NoiseModel,
-    height_m: float | None,
-    options: FitOptions,
-) -> _Model:
-    """Solve a sample loosely, measure motion and body on it, and again with what was measured."""
-    skeleton, rate = tracks.skeleton, float(tracks.rate)
-    gates = np.array([GATE**2, 3.0, 2.5])
-    angle_weight = 1 / np.radians(options.angle_sigma_deg) ** 2
-    stretches = _sample(len(start))
-    wanted = np.concatenate([np.arange(s.start, s.stop) for s in stretches])
-    seen = triangulated[wanted]
-    body = start_body(skeleton, np.asarray(seen.any(0)))
-    model = _Model(noise, body, default_motion(start.shape[2], rate, noise), gates, angle_weight)
-    scale2 = noise.scale2.numpy()
-    parts = [(s, pack_tracks(tracks, person, s, rig, scale2), start[s].copy()) for s in stretches]
-    for s, obs, x in parts:
-        _gauss_newton(rig.poses_of(s), obs, x, model, steps=2)
-    cov = [
-        posterior(rig.poses_of(s), obs, x, body, model.motion, noise, gates, constant_errors=False)
-        for s, obs, x in parts
-    ]
-    info = _scalar_information(points.cov_m2.numpy()[:, person], triangulated, stretches)
-    clean = [_without_outliers(x, start[s]) for s, _, x in parts]
-    motion = measure_motion(clean, info, rate, noise)
-    body = measure_body(
-        body,
-        skeleton,
-        np.concatenate([x for _, _, x in parts]),
-        np.concatenate(cov),
-        seen,
-        independent=independent_instants(noise, len(wanted)),
-        limb_sigma_m=options.limb_sigma_m,
-        height_m=height_m,
-    )
-    model = _Model(noise, body, motion, gates, angle_weight)
-    for s, obs, x in parts:
-        _gauss_newton(rig.poses_of(s), obs, x, model, steps=1)
-        start[s] = x
-    return model
-
-
-def _gauss_newton(poses: np.ndarray, obs: np.ndarray, x: np.ndarray, model: _Model, *, steps: int) -> None:
-    body = model.body
-    used = np.isfinite(body.sigma_m) & np.isfinite(body.length_m)
-    sequence.gauss_newton(
-        poses,
-        0,
-        obs,
-        x,
-        body.pairs[used],
-        body.length_m[used],
-        1 / body.sigma_m[used] ** 2,
-        body.angles,
-        body.angle_limit_rad,
-        np.full(len(body.angles), model.angle_weight),
-        model.motion.weight,
-        model.gates,
-        1.0,
-        steps,
-        12,
-        0.05,
-        2e-4,
-    )
-
-
-def _sample(n_times: int) -> list[slice]:
-    """Stretches to measure on: everything of a short recording, else four spread over it."""
-    if n_times <= _SAMPLE:
-        return [slice(0, n_times)]
-    length = _SAMPLE // 4
-    return [slice(int(a), int(a) + length) for a in np.linspace(0, n_times - length, 4).round()]
-
-
-def _bridged(p_in_world: np.ndarray, triangulated: np.ndarray) -> np.ndarray:
-    """A start for every point (t 3 k): gaps interpolated, ends held, keypoints never seen at the person's centre."""
-    n_times, n_points, _ = p_in_world.shape
-    at = np.arange(n_times)
-    centre = p_in_world[triangulated].mean(0)
-    start = np.empty((n_times, 3, n_points))
-    for k in range(n_points):
-        seen = triangulated[:, k]
-        for c in range(3):
-            if seen.all():
-                start[:, c, k] = p_in_world[:, k, c]
-            else:
-                start[:, c, k] = np.interp(at, at[seen], p_in_world[seen, k, c]) if seen.any() else centre[c]
-    return start
-
-
-def _without_jumps(p_in_world: np.ndarray, triangulated: np.ndarray, rate: float) -> np.ndarray:
-    """A start (t 3 k) from which the solver finds home: gaps bridged, and points that leap from their neighbours too.
-
-    With few views two wrong ones can agree; a redescending loss started there would stay there.
-    """
-    start = _bridged(p_in_world, triangulated)
-    width = 2 * round(_NEIGHBOURS_S * rate / 2) + 1
-    if len(start) < 2 * width:
-        return start
-    apart = np.linalg.norm(start - median_filter(start, size=(width, 1, 1), mode="nearest"), axis=1)
-    leaps = apart > _LEAP_M + 4 * np.median(apart, axis=0)
-    return _bridged(p_in_world, triangulated & ~leaps) if leaps.any() else start
-
-
-def _scalar_information(cov: np.ndarray, triangulated: np.ndarray, stretches: list[slice]) -> np.ndarray:
-    """(k): information of one instant per axis, averaged over the instants; unseen ones count as none."""
-    total, count = np.zeros(cov.shape[1]), 0
-    for s in stretches:
-        trace = np.trace(cov[s], axis1=-2, axis2=-1)
-        total += np.where(triangulated[s] & (trace > 0), 3 / np.maximum(trace, 1e-12), 0).sum(0)
-        count += s.stop - s.start
-    return total / max(count, 1)
-
-
-def _without_outliers(x: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """The triangulated track, drawn in where it strays from the loose solution more than it usually does."""
-    apart = start - x
-    usual = 1.4826 * np.median(np.abs(apart), axis=0)
-    return x + np.clip(apart, -3 * usual, 3 * usual)
 
 
 def _provenance(inliers: np.ndarray, max_gap: int) -> np.ndarray:

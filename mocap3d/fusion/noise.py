@@ -5,7 +5,7 @@ points, corrected for what the fitted point takes away, give a factor per score 
 Errors of a detector also persist from frame to frame; their correlation is measured from the same residuals.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,6 +20,8 @@ GATE = 4.0
 _SAMPLE = 64
 """Instants per sampled stretch: long enough to see how errors persist."""
 _STRETCHES = 3
+_LEAST = 1e-3
+"""Smallest factor on a stated variance: exact points (of a simulation) are taken for a thirtieth as noisy as stated."""
 _MIN_SCORES = 400
 """Residuals needed for a factor per score; below, one factor for all."""
 _MIN_FACTOR = 60
@@ -49,13 +51,16 @@ def sample_stretches(n_times: int) -> list[slice]:
 def measure_noise(tracks: Tracks2D, person: int, rig: PackedRig) -> NoiseModel:
     """Triangulate a sample, compare, and adjust the sigmas until they explain the residuals."""
     stretches = sample_stretches(tracks.uv_px.shape[1])
-    scale2 = unit_scales(tracks)
-    # The stated sigmas may be far too small: begin with a tolerant gate.
-    scale2 = scale2 * _factors(_Residuals.of(tracks, person, rig, stretches, scale2, (4 * GATE) ** 2))
+    # The stated sigmas may be far too small: begin with a tolerant gate, on few instants.
+    rough = _Residuals.of(tracks, person, rig, stretches[:1], unit_scales(tracks), (4 * GATE) ** 2)
+    scale2 = np.maximum(unit_scales(tracks) * _score_curve(*rough.valid()), _LEAST)
     sample = _Residuals.of(tracks, person, rig, stretches, scale2, GATE**2)
-    scale2 = scale2 * _factors(sample)
     share, memory, bias = _persistence(sample)
-    return NoiseModel(torch.from_numpy(scale2), share, memory, _spread(sample), bias)
+    spread = _spread(sample)
+    n_times = len(sample.stretch)
+    draft = NoiseModel(torch.from_numpy(scale2), share, memory, spread, bias)
+    news = independent_instants(draft, n_times) / n_times
+    return replace(draft, scale2=torch.from_numpy(np.maximum(scale2 * _factors(sample, news), _LEAST)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +73,11 @@ class _Residuals:
     freedom: np.ndarray
     score: np.ndarray
     stretch: np.ndarray
+
+    def valid(self) -> tuple[np.ndarray, np.ndarray]:
+        """Relative squared sizes and scores of all residuals that say something (n)."""
+        known = np.isfinite(self.relative)
+        return self.relative[known], self.score[known]
 
     @staticmethod
     def of(
@@ -107,30 +117,23 @@ def _of_stretch(
     return z, relative, freedom
 
 
-def _factors(sample: _Residuals) -> np.ndarray:
-    """(v k s): by how much the covariances have to grow, from medians that outliers do not move."""
-    valid = np.isfinite(sample.relative)
+def _factors(sample: _Residuals, news: float) -> np.ndarray:
+    """(v k s): by how much the covariances have to grow, from medians that outliers do not move.
+
+    ``news``: how many independent residuals each one is worth; with errors that stay, hundreds of instants tell hardly
+    more than one.
+    """
     _, n_views, n_points = sample.relative.shape
-    if valid.sum() < 2 * _MIN_FACTOR:
+    relative, score = sample.valid()
+    if len(relative) < 2 * _MIN_FACTOR:
         return np.ones((n_views, n_points, N_SCALES))
-    relative, score = sample.relative[valid], sample.score[valid]
     table = _score_curve(relative, score)
-    at_score = np.interp(score, np.linspace(0, 1, N_SCALES), table)
-    rest = np.full(sample.relative.shape, np.nan)
-    rest[valid] = relative / at_score
+    rest = sample.relative / np.interp(sample.score, np.linspace(0, 1, N_SCALES), table)
     # With few views and errors that stay, any two views that happen to agree would end up trusted alone.
-    news = _independent_share(sample)
     own_news = news / (1 + (n_points - 1) * _shared(sample))
     by_view = np.array([_shrunk_median(rest[:, v], own_news) for v in range(n_views)])
     by_point = np.array([_shrunk_median(rest[:, :, k] / by_view, news) for k in range(n_points)])
     return by_view[:, None, None] * by_point[:, None] * table
-
-
-def _independent_share(sample: _Residuals) -> float:
-    """How much of a residual is news: with errors that stay, hundreds of instants tell hardly more than one."""
-    share, memory, bias = _persistence(sample)
-    n_times = len(sample.stretch)
-    return independent_instants(NoiseModel(torch.empty(0, 0, 0), share, memory, 1.0, bias), n_times) / n_times
 
 
 def _shared(sample: _Residuals) -> float:
@@ -147,12 +150,12 @@ def _score_curve(relative: np.ndarray, score: np.ndarray, n_bins: int = 16) -> n
     """Median relative size over the score, never rising with it; flat where the score says nothing."""
     grid = np.linspace(0, 1, N_SCALES)
     if len(score) < _MIN_SCORES:
-        return np.full(N_SCALES, _median(relative))
+        return np.full(N_SCALES, max(_median(relative), 1e-12) if len(score) >= 2 * _MIN_FACTOR else 1.0)
     order = np.argsort(score, kind="stable")
     parts = np.array_split(order, n_bins)
     centre = np.array([_median(score[part]) for part in parts])
     centre, first = np.unique(centre, return_index=True)  # ties: scores are often clipped at 1
-    log_size = np.log([_median(relative[parts[i]]) for i in first])
+    log_size = np.log([max(_median(relative[parts[i]]), 1e-12) for i in first])
     falling = isotonic_regression(log_size, increasing=False).x
     return np.exp(np.interp(grid, centre, falling))
 

@@ -11,7 +11,7 @@ import numpy as np
 from mocap3d.solve.jit import inlined, kernel
 
 _MAX_STEPS = 8
-_CONVERGED_M = 2e-4
+_CONVERGED_M = 5e-5
 _BEHIND = 1e12
 """Squared residual of a view that the point is behind of."""
 

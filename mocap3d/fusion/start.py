@@ -1,0 +1,38 @@
+"""From triangulated points to a start from which the whole-sequence solver finds home."""
+
+import numpy as np
+from scipy.ndimage import median_filter
+
+_NEIGHBOURS_S = 0.25
+_LEAP_M = 0.03
+"""A triangulated point this far (and four usual distances) from the median of its neighbours in time is a leap."""
+
+
+def without_leaps(p_in_world: np.ndarray, triangulated: np.ndarray, rate: float) -> np.ndarray:
+    """A start (t 3 k) from which the solver finds home: gaps bridged, and points that leap from their neighbours too.
+
+    With few views two wrong ones can agree; a redescending loss started there would stay there.
+    """
+    start = bridged(p_in_world, triangulated)
+    width = 2 * round(_NEIGHBOURS_S * rate / 2) + 1
+    if len(start) < 2 * width:
+        return start
+    apart = np.linalg.norm(start - median_filter(start, size=(width, 1, 1), mode="nearest"), axis=1)
+    leaps = apart > _LEAP_M + 4 * np.median(apart, axis=0)
+    return bridged(p_in_world, triangulated & ~leaps) if leaps.any() else start
+
+
+def bridged(p_in_world: np.ndarray, triangulated: np.ndarray) -> np.ndarray:
+    """A start for every point (t 3 k): gaps interpolated, ends held, keypoints never seen at the person's centre."""
+    n_times, n_points, _ = p_in_world.shape
+    at = np.arange(n_times)
+    centre = p_in_world[triangulated].mean(0)
+    start = np.empty((n_times, 3, n_points))
+    for k in range(n_points):
+        seen = triangulated[:, k]
+        for c in range(3):
+            if seen.all():
+                start[:, c, k] = p_in_world[:, k, c]
+            else:
+                start[:, c, k] = np.interp(at, at[seen], p_in_world[seen, k, c]) if seen.any() else centre[c]
+    return start
