@@ -84,10 +84,11 @@ def measure_body(
     along = _quadratic(cov, apart)  # d' C d
     total = cov[:, 0] + cov[:, 3] + cov[:, 5]
     both = measured[:, i] & measured[:, j]
-    weight = np.where(both, 1 / (2 * total**2 + 4 * along + 1e-12), 0)
     n = both.sum(0)
     enough = n >= _FEWEST
-    length2 = _weighted_median(squared - total, weight)
+    # The variance of a squared length, from its typical size: from its own, long chance values would count for less.
+    weight = both / (2 * total**2 + 4 / 3 * total * _weighted_median(squared, both.astype(float)) + 1e-12)
+    length2, deviation2 = _clipped_mean(squared - total, weight)
     length = np.sqrt(np.where(enough & (length2 > _SHORTEST_M**2), length2, np.nan))
     # Spread along the distance only, in instants where it is seen well; the rest of it is the body's own.
     along /= np.maximum(squared, 1e-12)
@@ -96,8 +97,7 @@ def measure_body(
     spread = 1.4826 * _weighted_median(distance_error, sharp)
     expected = (sharp * along).sum(0) / np.maximum(sharp.sum(0), 1e-12)
     length = _with_anthropometry(length, spread, n, body, skeleton, height_m)
-    unsure = 1.4826 * _weighted_median(np.abs(squared - total - length2), weight) / (2 * length)
-    unsure *= 1.25 / np.sqrt(np.maximum(independent * n / len(x), 1))
+    unsure = deviation2 / (2 * length) / np.sqrt(np.maximum(independent * n / len(x), 1))
     own = np.sqrt(np.maximum(spread**2 - expected, _FLOOR_M**2))
     limb = np.arange(len(own)) < body.n_limbs
     own[limb] = np.minimum(own[limb], limb_sigma_m)
@@ -155,6 +155,19 @@ def _with_anthropometry(
     result = length.copy()
     result[: body.n_limbs] = np.where(known, pulled, limb)
     return result
+
+
+def _clipped_mean(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted mean and standard deviation over the first axis, far values drawn in.
+
+    A median would be wrong here: squared errors are skewed, their median lies below their mean.
+    """
+    middle = _weighted_median(values, weight)
+    reach = 6 * _weighted_median(np.abs(values - middle), weight)
+    near = np.clip(values, middle - reach, middle + reach)
+    total = np.maximum(weight.sum(0), 1e-300)
+    mean = (weight * near).sum(0) / total
+    return mean, np.sqrt((weight * (near - mean) ** 2).sum(0) / total)
 
 
 def _weighted_median(values: np.ndarray, weight: np.ndarray) -> np.ndarray:

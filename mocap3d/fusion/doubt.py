@@ -15,6 +15,9 @@ from mocap3d.solve import banded, coupling, response, sequence
 
 _STRIDE = 4
 """Coupled covariances are computed at every fourth instant; they vary no faster than the smoothing length."""
+_UNMODELLED = 1.1
+"""Outliers that pass for measurements, and scales that were themselves measured: without it the mean normalised squared
+error of scenes with 3 to 16 cameras is 0.9 to 1.1, but their 95 % ellipsoids hold 92 to 96 %."""
 _SLIGHT = 0.03
 """A share of constant error up to which it is no more than chance."""
 _ANCHORS = 64
@@ -72,7 +75,7 @@ def posterior(
         _STRIDE,
         cov,
     )
-    cov *= ((1 - noise.bias) * _widening(cov, motion, noise))[:, None]
+    cov *= (_UNMODELLED * (1 - noise.bias) * _widening(cov, motion, noise))[:, None]
     if constant_errors and noise.bias > _SLIGHT:
         cov += noise.bias * noise.spread * _constant_error(h, pairs, rows)
     return cov

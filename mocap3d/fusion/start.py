@@ -17,7 +17,7 @@ def without_leaps(p_in_world: np.ndarray, triangulated: np.ndarray, rate: float)
     width = 2 * round(_NEIGHBOURS_S * rate / 2) + 1
     if len(start) < 2 * width:
         return start
-    apart = np.linalg.norm(start - median_filter(start, size=(width, 1, 1), mode="nearest"), axis=1)
+    apart = np.linalg.norm(start - median_filter(start, size=(width, 1, 1), mode="mirror"), axis=1)
     leaps = apart > _LEAP_M + 4 * np.median(apart, axis=0)
     return bridged(p_in_world, triangulated & ~leaps) if leaps.any() else start
 
