@@ -15,7 +15,7 @@ FLOORS = [
     {"session"},
     {"calibration", "synchronisation", "detection", "fusion", "biomech", "evaluation", "export", "viz", "synthesis"},
     {"pipeline"},
-    {"batch"},
+    {"batch", "overview"},
     {"cli"},
 ]
 EVERYWHERE = {"mocap3d", "torch", "numpy", "scipy", "jaxtyping", *sys.stdlib_module_names}

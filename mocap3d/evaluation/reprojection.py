@@ -45,7 +45,7 @@ def view_residuals(
     offset_px = tracks.uv_px[view, instants] - expected[..., None, :]
     distance2 = _mahalanobis2(offset_px, tracks.cov_px2[view, instants])
     if points.noise:
-        distance2 = distance2 / _measured_scale2(points.noise, view, tracks.log_weight[view, instants].exp())
+        distance2 = distance2 / measured_scale2(points.noise, view, tracks.log_weight[view, instants].exp())
     best = distance2.nan_to_num(torch.inf).argmin(-1, keepdim=True)
     distance2 = distance2.gather(-1, best)[..., 0]
     offset_px = offset_px.gather(-2, best[..., None].expand(*best.shape, 2))[..., 0, :]
@@ -61,7 +61,7 @@ def _mahalanobis2(offset: Float[Tensor, "*b 2"], cov: Float[Tensor, "*b 2 2"]) -
     return (yy * x * x - 2 * xy * x * y + xx * y * y) / (xx * yy - xy * xy)
 
 
-def _measured_scale2(
+def measured_scale2(
     noise: tuple[NoiseModel, ...], view: int, score: Float[Tensor, "s p k m"]
 ) -> Float[Tensor, "s p k m"]:
     """The noise models' factor on the stated variance, linear between the tabulated scores."""

@@ -91,5 +91,5 @@ def _files_of_last_time(folder: Path) -> set[str]:
         listed = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))["files"]
     except (OSError, ValueError, KeyError, TypeError):
         return set()
-    names = {Path(name).name for name in listed if isinstance(name, str)}
-    return {name for name in names if Path(name).suffix[1:] in FORMATS}
+    names = listed if isinstance(listed, list) else []
+    return {name for name in map(str, names) if Path(name).name == name and Path(name).suffix[1:] in FORMATS}

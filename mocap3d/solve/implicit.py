@@ -6,6 +6,7 @@ whatever the solver was. It must have converged: at a mere stop the gradient is 
 """
 
 from collections.abc import Callable
+from math import isfinite
 from typing import Any
 
 import torch
@@ -82,6 +83,8 @@ def _newton(
 
             step = _conjugate_gradients(hessian, preconditioner(x.detach()), -gradient.detach(), 1e-6)
         decrement = -float((step * gradient.detach()).sum())
+        if not (isfinite(decrement) and isfinite(float(value))):
+            raise ArithmeticError("the energy is not finite at the start: begin where every term is defined")
         if decrement <= tolerance * abs(float(value)):
             return (x + step).detach()
         x = _downhill(energy, x.detach(), step, float(value), parameters)
@@ -93,7 +96,8 @@ def _downhill(energy: Energy, x: Tensor, step: Tensor, value: float, parameters:
     scale = 1.0
     slack = 1e-12 * abs(value)
     with torch.no_grad():
-        while float(energy(x + scale * step, *parameters)) > value + slack and scale > 1e-6:
+        # Asked this way round, an energy that is NaN (a point behind a camera) counts as uphill.
+        while not float(energy(x + scale * step, *parameters)) <= value + slack and scale > 1e-6:
             scale /= 2
     return x + scale * step
 

@@ -1,6 +1,7 @@
 """Scenes whose truth is known: cameras, people in motion, and what a detector would make of them."""
 
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -44,6 +45,13 @@ class SceneOptions:
     seed: int = 0
     """Two scenes of equal options are equal, bit by bit."""
     noise: NoiseOptions = field(default_factory=NoiseOptions)
+
+    def __post_init__(self):
+        if not (0 < self.duration_s < math.inf and self.rate > 0 and self.seed >= 0):
+            raise Mocap3dError(
+                f"a scene of {self.duration_s:g} s at {self.rate} Hz, seed {self.seed}, was asked for. Needed: a "
+                "length and a rate above 0, and a seed of at least 0."
+            )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,6 +8,7 @@ from scene import small_scene
 from torch import Tensor
 
 from mocap3d.fusion.differentiable import SequencePrior, fit_differentiably
+from mocap3d.fusion.fit import FitOptions, fit_sequence
 from mocap3d.fusion.points import triangulate_tracks
 from mocap3d.geometry.camera import Camera
 from mocap3d.geometry.lens import Lens
@@ -28,8 +29,9 @@ class Case:
         self.cov_px2 = scene.tracks.cov_px2[:, :N, 0, :, 0].nan_to_num(1.0)
         pairs = torch.tensor(scene.skeleton.limbs)
         length_m = (self.truth[:, pairs[:, 0]] - self.truth[:, pairs[:, 1]]).norm(dim=-1).mean(0)
-        points = triangulate_tracks(scene.tracks, scene.rig).p_in_world[:N, 0]
-        self.start = torch.where(points.isfinite(), points, self.truth)
+        points = triangulate_tracks(scene.tracks, scene.rig)
+        fitted = fit_sequence(scene.tracks, scene.rig, points, None, FitOptions(covariance=False))
+        self.start = torch.where(fitted.p_in_world.isfinite(), fitted.p_in_world, scene.p_in_world)[:N, 0]
         self.prior = SequencePrior(
             pairs,
             length_m,

@@ -42,3 +42,8 @@ def test_the_gradient_vanishes_at_the_minimum():
 def test_a_start_without_a_minimum_is_refused():
     with pytest.raises(ArithmeticError, match="begin nearer"):
         minimum(lambda x, a: -(a * x.square()).sum(), torch.ones(3).double(), torch.ones(3).double())
+
+
+def test_a_start_where_the_energy_is_undefined_is_refused():
+    with pytest.raises(ArithmeticError, match="not finite"):
+        minimum(lambda x, a: (a * x).log().sum(), -torch.ones(3).double(), torch.ones(3).double())

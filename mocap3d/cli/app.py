@@ -1,0 +1,94 @@
+"""``mocap3d <command>``: finds the command, and turns what goes wrong into a message and an exit code.
+
+Nothing heavy is imported before a command is known: ``mocap3d --help`` answers at once.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from importlib import import_module
+
+from mocap3d.errors import Mocap3dError
+
+COMMANDS = {
+    "reconstruct": "2D keypoints of several calibrated cameras -> 3D skeletons, each number with its doubt",
+    "info": "what a session folder holds, what is missing, and how to mend it",
+    "synth": "write a synthetic session whose truth is known",
+}
+"""Each lives in the module of its name, whose ``run(arguments)`` does it."""
+OK, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
+HELP = """usage: mocap3d [--help] [--version] COMMAND ...
+
+Markerless 3D motion capture from several calibrated cameras.
+
+commands:
+{commands}
+
+mocap3d COMMAND --help   the options of a command
+exit codes: 0 done, 2 something to mend (the message says what), 130 interrupted, 1 a defect of the program
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command line; its exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _dispatch(arguments)
+    except Mocap3dError as error:
+        return _say(f"error: {error}", USER_ERROR)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):  # the reader of our output, e.g. head, has had enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return OK
+        if error.filename is None:
+            raise
+        return _say(f"error: {error.filename}: {error.strerror}. Check that it is there and yours to use.", USER_ERROR)
+    except KeyboardInterrupt:
+        return _say("interrupted: no results were written", INTERRUPTED)
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        commands = "\n".join(f"  {name:<13}{purpose}" for name, purpose in COMMANDS.items())
+        print(HELP.format(commands=commands), end="")
+        return OK
+    if arguments[0] in ("-V", "--version"):
+        print(_version())
+        return OK
+    name, *rest = arguments
+    if name not in COMMANDS:
+        near = get_close_matches(name, COMMANDS, n=1)
+        hint = f"Did you mean '{near[0]}'?" if near else "`mocap3d --help` lists the commands."
+        return _say(f"error: there is no command '{name}'. {hint}", USER_ERROR)
+    with _patience():
+        command = import_module(f"mocap3d.cli.{name}")
+    return command.run(rest)
+
+
+@contextmanager
+def _patience() -> Iterator[None]:
+    """Says that something happens while libraries load, which takes seconds, to whoever watches."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    print("loading ...", end="", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # 30 ms
+
+    try:
+        return f"mocap3d {version('mocap3d')}"
+    except PackageNotFoundError:
+        return "mocap3d (not installed)"
+
+
+def _say(text: str, code: int) -> int:
+    print(text, file=sys.stderr)
+    return code

@@ -1,0 +1,50 @@
+"""``mocap3d reconstruct SESSION``."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from mocap3d.cli.console import Output, OutputOptions
+from mocap3d.cli.parse import parse
+from mocap3d.cli.summary import print_summary
+from mocap3d.export.results import FORMATS, Format
+from mocap3d.pipeline import ReconstructOptions, export_all, reconstruct_session, stated_options, summary_of
+from mocap3d.session.session import load_session
+
+
+@dataclass(frozen=True)
+class Reconstruct:
+    """Reconstruct the 3D motion of a session folder.
+
+    Options given here overrule those under [reconstruct] in its session.toml, which overrule the defaults.
+    """
+
+    session: tyro.conf.Positional[Path]
+    """The session folder: keypoints/, a calibration, and videos/ and session.toml if there are."""
+    out: Path | None = None
+    """Folder for the results, where it is not results/ of the session."""
+    formats: tuple[Format, ...] = FORMATS
+    """Which files to write: trc (OpenSim), csv, parquet (pandas), npz (NumPy)."""
+    options: Annotated[ReconstructOptions, tyro.conf.arg(name="")] = field(default_factory=ReconstructOptions)
+    output: Annotated[OutputOptions, tyro.conf.arg(name="")] = field(default_factory=OutputOptions)
+
+
+def run(arguments: list[str]) -> int:
+    """Reconstructs, writes, prints; 0."""
+    command = parse(Reconstruct, arguments)
+    output = Output(command.output)
+    with output.working("reading the session") as bar:
+        session = load_session(command.session)
+        # Once more, now with what session.toml says in place of the defaults.
+        default = Reconstruct(session.root, options=stated_options(session))
+        command = parse(Reconstruct, arguments, default=default)
+        reconstruction = reconstruct_session(session, command.options, progress=bar)
+        bar("writing the results", 1, 1)
+        files = export_all(reconstruction, command.out, command.formats)
+    summary = summary_of(reconstruction)
+    print_summary(summary, files, output)
+    places = {"session": str(command.session), "results": str(files[-1].parent)}
+    output.result({**places, **summary.as_json(), "files": [path.name for path in files]})
+    return 0

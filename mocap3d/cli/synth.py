@@ -1,0 +1,48 @@
+"""``mocap3d synth OUT``."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.markup import escape
+
+from mocap3d.cli.console import Output, OutputOptions
+from mocap3d.cli.parse import parse
+from mocap3d.cli.summary import counted
+from mocap3d.pipeline import CalibrationKind, synthesise
+from mocap3d.synthesis.scene import SceneOptions, make_scene
+
+
+@dataclass(frozen=True)
+class Synth:
+    """Write a synthetic session: keypoints as a detector would see them, a calibration, and the truth beside them."""
+
+    folder: tyro.conf.Positional[Path]
+    """The session folder to make."""
+    calibration: CalibrationKind = "qualisys"
+    """Format of the calibration file."""
+    scene: Annotated[SceneOptions, tyro.conf.arg(name="")] = field(default_factory=SceneOptions)
+    output: Annotated[OutputOptions, tyro.conf.arg(name="")] = field(default_factory=OutputOptions)
+
+
+def run(arguments: list[str]) -> int:
+    """Makes, writes, prints; 0."""
+    command = parse(Synth, arguments)
+    output = Output(command.output)
+    with output.working("making the scene"):
+        scene = make_scene(command.scene)
+        synthesise(scene, command.folder, command.calibration)
+    people, frames = counted(len(scene.people), "person", "people"), counted(len(scene.t_s), "frame")
+    output.text(f"{escape(str(command.folder))}: {frames} of {people} in {counted(len(scene.rig.cameras), 'view')}")
+    output.text("The truth is in truth.npz, which `mocap3d reconstruct` does not read.")
+    output.result(
+        {
+            "session": str(command.folder),
+            "truth": "truth.npz",
+            "n_frames": len(scene.t_s),
+            "views": list(scene.rig.cameras),
+            "people": [person.name for person in scene.people],
+        }
+    )
+    return 0

@@ -1,0 +1,182 @@
+"""The straight line from a session folder to 3D motion; the only place where two verbs meet."""
+
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from mocap3d.calibration.formats.native import write_calibration
+from mocap3d.calibration.load import load_calibration
+from mocap3d.detection.detect import detect
+from mocap3d.evaluation.quality import assess
+from mocap3d.evaluation.summary import Summary, summarise
+from mocap3d.export.results import FORMATS, Format, write_results
+from mocap3d.fusion.associate import AssociateOptions, associate
+from mocap3d.fusion.fit import FitOptions, fit_sequence
+from mocap3d.fusion.points import PointsOptions, triangulate_tracks
+from mocap3d.session.records import CalibratedRig, Person, Points3D, Quality, Session, Tracks2D
+from mocap3d.session.session import TOML_NAME, load_session
+from mocap3d.session.timeline import make_timeline
+from mocap3d.session.toml import typed
+from mocap3d.solve import rays, sequence
+from mocap3d.solve.compiled import is_compiled
+from mocap3d.synthesis.scene import Scene
+from mocap3d.synthesis.session_writer import CALIBRATIONS, CalibrationFile, write_session
+
+log = logging.getLogger("mocap3d")
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done now, how many steps are behind, and how many there are."""
+STAGES = (
+    "reading the calibration",
+    "reading the keypoints",
+    "aligning the views in time",
+    "finding who is who",
+    "triangulating",
+    "fitting whole sequences",
+    "assessing",
+)
+COMPILING = " (compiling kernels, once per machine: about half a minute)"
+RESULTS = "results"
+_MAY_BE_ZERO = {
+    *(f"associate.{name}" for name in ("min_keypoints", "min_score", "lost_s", "join_s", "min_seen_s")),
+    *(f"fit.{name}" for name in ("max_gap_s", "threads")),
+}
+CalibrationKind = Literal["qualisys", "pose2sim", "native"]
+
+
+@dataclass(frozen=True)
+class ReconstructOptions:
+    """Options of every room on the way; the tables under ``[reconstruct]`` of session.toml."""
+
+    associate: AssociateOptions = field(default_factory=AssociateOptions)
+    points: PointsOptions = field(default_factory=PointsOptions)
+    fit: FitOptions = field(default_factory=FitOptions)
+    calibration_unit: Literal["m", "cm", "mm", "in"] | None = None
+    """Length unit of a calibration file that does not state its own (anipose)."""
+
+    def __post_init__(self):
+        for room in ("associate", "points", "fit"):
+            for name, value in asdict(getattr(self, room)).items():
+                _check_number(f"{room}.{name}", value)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconstruction:
+    """A session's 3D motion, all that it was made from, and how good it is."""
+
+    session: Session
+    options: ReconstructOptions
+    rig: CalibratedRig
+    tracks: Tracks2D
+    triangulated: Points3D
+    """Every instant on its own."""
+    points: Points3D
+    """The result: whole sequences at once."""
+    quality: Quality
+
+
+def reconstruct(
+    root: Path, options: ReconstructOptions | None = None, *, progress: Progress | None = None
+) -> Reconstruction:
+    """3D motion of the people in a session folder; without ``options`` session.toml's hold, or else the defaults.
+
+    Raises Mocap3dError, whose text says what to mend. Writes nothing: see :func:`export_all`.
+    """
+    return reconstruct_session(load_session(root), options, progress=progress)
+
+
+def reconstruct_session(
+    session: Session, options: ReconstructOptions | None = None, *, progress: Progress | None = None
+) -> Reconstruction:
+    """As :func:`reconstruct`, of a session that is loaded already."""
+    options = stated_options(session) if options is None else options
+    step = _Steps(progress)
+    step(0)
+    rig = load_calibration(session, unit=options.calibration_unit)
+    step(1)
+    detections = {view: found for view, found in detect(session).items() if view in rig.cameras}
+    step(2)
+    timeline = make_timeline(session, {view: found.n_frames for view, found in detections.items()})
+    step(3)
+    tracks = associate(detections, timeline, rig, _for_people(options.associate, session.people))
+    _check_people(tracks, session.people)
+    step(4, rays.triangulate)
+    triangulated = triangulate_tracks(tracks, rig, options.points)
+    step(5, sequence.gauss_newton)
+    points = fit_sequence(tracks, rig, triangulated, _known_bodies(tracks, session.people), options.fit)
+    step(6)
+    quality = assess(points, tracks, rig)
+    return Reconstruction(session, options, rig, tracks, triangulated, points, quality)
+
+
+def stated_options(session: Session) -> ReconstructOptions:
+    """What session.toml says under ``[reconstruct]``, defaults for the rest; SessionError names a wrong key."""
+    table = session.options.get("reconstruct", {})
+    return typed(table, ReconstructOptions, source=session.root / TOML_NAME, key="reconstruct")
+
+
+def summary_of(reconstruction: Reconstruction) -> Summary:
+    """The numbers a lab wants to see first."""
+    return summarise(reconstruction.points, reconstruction.tracks, reconstruction.quality)
+
+
+def export_all(
+    reconstruction: Reconstruction, folder: Path | None = None, formats: Sequence[Format] = FORMATS
+) -> tuple[Path, ...]:
+    """Writes files of ``formats`` and summary.json into ``folder``, or results/ of the session; all or none."""
+    folder = reconstruction.session.root / RESULTS if folder is None else folder
+    return write_results(reconstruction.points, summary_of(reconstruction).as_json(), folder, formats)
+
+
+def synthesise(scene: Scene, root: Path, calibration: CalibrationKind = "qualisys") -> None:
+    """A synthetic scene as a session folder, its cameras in the calibration format asked for."""
+    native = CalibrationFile("calibration.toml", write_calibration)
+    write_session(scene, root, calibration=native if calibration == "native" else CALIBRATIONS[calibration])
+
+
+def _check_number(name: str, value: object) -> None:
+    """Numbers must be finite and above 0; where 0 has a meaning, it may be 0."""
+    least = "at least 0" if name in _MAY_BE_ZERO else "above 0"
+    for number in value if isinstance(value, tuple) else (value,):
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            continue
+        if not (0 < number < math.inf or (number == 0 and name in _MAY_BE_ZERO)):
+            raise ValueError(f"{name} is {number:g}; needed a number {least}.")
+
+
+class _Steps:
+    """Tells the progress, and that the next step begins with compiling where it does."""
+
+    def __init__(self, progress: Progress | None):
+        self._progress = progress or (lambda *_: None)
+
+    def __call__(self, number: int, kernel: Callable[..., object] | None = None) -> None:
+        suffix = "" if kernel is None or is_compiled(kernel) else COMPILING
+        self._progress(STAGES[number] + suffix, number, len(STAGES))
+
+
+def _for_people(options: AssociateOptions, people: Sequence[Person]) -> AssociateOptions:
+    """Where session.toml names people, they are those to keep, and their names are used."""
+    if not people:
+        return options
+    names = options.people or tuple(person.name for person in people)
+    return replace(options, people=names, n_people=len(people) if options.n_people is None else options.n_people)
+
+
+def _check_people(tracks: Tracks2D, people: Sequence[Person]) -> None:
+    if len(people) > 1:
+        log.warning(
+            "People are named in the order of how long they are seen, which may not be the order of session.toml: "
+            "check who is who in the results (%s).",
+            ", ".join(tracks.people),
+        )
+    if len(tracks.people) < len(people):
+        log.warning("session.toml names %d people, but %d were found.", len(people), len(tracks.people))
+
+
+def _known_bodies(tracks: Tracks2D, people: Sequence[Person]) -> dict[str, Person]:
+    """By name in the tracks; nobody where several are stated, since which of them is which is not known."""
+    return {tracks.people[0]: people[0]} if len(people) == 1 else {}
