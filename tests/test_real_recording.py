@@ -56,7 +56,7 @@ def test_bones_keep_their_length(summary):
 
 
 def test_agrees_with_the_reference(root, demo):
-    """Which is Pose2Sim's own result and no truth. Measured: median over the keypoints 13.8 mm."""
+    """Which is Pose2Sim's own result and no truth. Measured: median over the keypoints 12.6 mm."""
     points, reference = read_npz(root / "results" / "points.npz"), markers_in_world(demo / TRIAL / REFERENCE)
     distances_m = [
         (points.p_in_world[:, 0, k] - reference[name]).norm(dim=-1).nanmedian()

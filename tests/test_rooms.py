@@ -26,7 +26,7 @@ GUESTS = {  # third-party packages that only some rooms may meet
     "dask": {"batch"},
     "distributed": {"batch"},
     "ezc3d": {"export", "evaluation"},
-    "h5py": {"detection"},
+    "h5py": {"session", "detection"},
     "numba": {"solve", "synthesis"},
     "open3d": {"viz"},
     "plotly": {"viz"},

@@ -57,8 +57,9 @@ def posterior(
     banded.marginals(inv_pivot, lower, w, alone)
     order = coupling.elimination(n_points, [(int(i), int(j)) for i, j in pairs])
     ratio = (h[:, [0, 3, 5]].mean((0, 1)) + 1) / motion.weight
-    low, high = int(np.floor(np.log10(ratio.min()))) - 1, int(np.ceil(np.log10(ratio.max()))) + 2
-    shifts, coefficients = response.rational(max(low, -8), min(max(high, low + 3), 6))
+    low = int(np.clip(np.floor(np.log10(ratio.min())) - 1, -8, 2))
+    high = int(np.clip(np.ceil(np.log10(ratio.max())) + 2, low + 3, 6))
+    shifts, coefficients = response.rational(low, high)
     log_m, log_f = response.table()
     coupling.coupled_marginals(
         alone,

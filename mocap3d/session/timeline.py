@@ -1,5 +1,6 @@
 """The common instants of a session, and which frame of each view belongs to each of them."""
 
+import logging
 import math
 from collections.abc import Mapping
 
@@ -13,8 +14,12 @@ from mocap3d.session.rate import regular_times
 from mocap3d.session.records import Session, Timeline, VideoInfo, ViewId
 from mocap3d.session.views import did_you_mean, listed
 
+log = logging.getLogger("mocap3d")
+
 SNAP_FRAMES = 1e-6
 """A frame this near to a whole one is that one: no float error may make it a mixture of two, or cut off the last."""
+COVERED = 0.9
+"""A view that records less than this share of the common time is worth a word."""
 SURPLUS = 0.01
 """So much longer than the video may keypoints be: some detectors and containers disagree on the last frames."""
 
@@ -36,7 +41,21 @@ def make_timeline(session: Session, n_frames: Mapping[ViewId, int]) -> Timeline:
     last = math.floor((end_s - anchor_s) * session.rate + SNAP_FRAMES)
     t_s = anchor_s + regular_times(last + 1 - first, session.rate, first=first)
     frame_of_view = {view: _frame_at(t_s, times, SNAP_FRAMES / float(session.rate)) for view, times in times_s.items()}
+    _warn_of_short_views(frame_of_view)
     return Timeline(t_s=t_s, rate=session.rate, frame_of_view=frame_of_view)
+
+
+def _warn_of_short_views(frame_of_view: Mapping[ViewId, Float[Tensor, " t"]]) -> None:
+    for view, frames in frame_of_view.items():
+        covered = frames.isfinite().double().mean().item()
+        if covered < COVERED:
+            log.warning(
+                "view '%s' records only %.0f %% of the time that the others do. If it belongs elsewhere in time, say "
+                "so with offset_s of [views.%s] in session.toml; if frames are missing, look at its files.",
+                view,
+                100 * covered,
+                view,
+            )
 
 
 def _frame_times(session: Session, view: ViewId, n: int) -> Float[Tensor, " n"]:

@@ -125,3 +125,9 @@ def test_keypoints_may_end_before_the_video_or_just_after():
 def test_what_gives_no_timeline_is_refused(of, n_frames, complaint):
     with pytest.raises(SessionError, match=complaint):
         make_timeline(of, n_frames)
+
+
+def test_a_view_that_stops_early_is_named(caplog):
+    make_timeline(session(10, ("a", "b", "c")), {"a": 100, "b": 100, "c": 30})
+    assert "view 'c' records only 30 %" in caplog.text
+    assert "view 'a'" not in caplog.text
