@@ -20,6 +20,7 @@ GATE = 4.0
 _SAMPLE = 64
 """Instants per sampled stretch: long enough to see how errors persist."""
 _STRETCHES = 3
+_ROUGH = 32
 _LEAST = 1e-3
 """Smallest factor on a stated variance: exact points (of a simulation) are taken for a thirtieth as noisy as stated."""
 _MIN_SCORES = 400
@@ -52,7 +53,8 @@ def measure_noise(tracks: Tracks2D, person: int, rig: PackedRig) -> NoiseModel:
     """Triangulate a sample, compare, and adjust the sigmas until they explain the residuals."""
     stretches = sample_stretches(tracks.uv_px.shape[1])
     # The stated sigmas may be far too small: begin with a tolerant gate, on few instants.
-    rough = _Residuals.of(tracks, person, rig, stretches[:1], unit_scales(tracks), (4 * GATE) ** 2)
+    few = [slice(stretches[0].start, min(stretches[0].start + _ROUGH, stretches[0].stop))]
+    rough = _Residuals.of(tracks, person, rig, few, unit_scales(tracks), (4 * GATE) ** 2)
     scale2 = np.maximum(unit_scales(tracks) * _score_curve(*rough.valid()), _LEAST)
     sample = _Residuals.of(tracks, person, rig, stretches, scale2, GATE**2)
     share, memory, bias = _persistence(sample)
