@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from math import radians
 
 import numpy as np
-import torch
 
 from mocap3d.fusion.model import SAMPLE, Evidence, measure_model
 from mocap3d.fusion.noise import GATE, measure_noise
 from mocap3d.fusion.packing import PackedRig, full_matrices, pack_rig, pack_tracks
 from mocap3d.fusion.points import check_views
+from mocap3d.fusion.solution import Solution
 from mocap3d.fusion.start import without_leaps
 from mocap3d.session.records import CalibratedRig, Person, Points3D, Provenance, Tracks2D
 from mocap3d.solve import residuals
@@ -42,15 +42,6 @@ class FitOptions:
     """Threads; 0 = one per processor."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Arrays:
-    """What windows write their results into: p_in_world (t p k 3), cov_m2 (t p k 3 3), n_views (t p k)."""
-
-    p_in_world: np.ndarray
-    cov_m2: np.ndarray
-    n_views: np.ndarray
-
-
 def fit_sequence(
     tracks: Tracks2D,
     rig: CalibratedRig,
@@ -63,31 +54,16 @@ def fit_sequence(
     Raises FusionError for fewer than two calibrated views.
     """
     check_views(tracks, rig)
-    n_times, n_people, n_points = tracks.uv_px.shape[1:4]
-    packed = pack_rig(rig, tracks.views, n_times)
-    p_in_world = np.full((n_times, n_people, n_points, 3), np.nan)
-    cov_m2 = np.full((n_times, n_people, n_points, 3, 3), np.nan)
-    n_views = np.zeros((n_times, n_people, n_points), np.int8)
-    provenance = np.zeros((n_times, n_people, n_points), np.int8)
-    out = _Arrays(p_in_world, cov_m2, n_views)
+    packed = pack_rig(rig, tracks.views, len(tracks.t_s))
+    out = Solution.empty(tracks)
     for person, name in enumerate(tracks.people):
         known = (people or {}).get(name)
         _fit_person(tracks, person, packed, points, known.height_m if known else None, options, out)
-        origin = _provenance(n_views[:, person], round(options.max_gap_s * float(tracks.rate)))
-        p_in_world[:, person][origin == Provenance.MISSING] = np.nan
-        cov_m2[:, person][origin == Provenance.MISSING] = np.nan
-        provenance[:, person] = origin
-    return Points3D(
-        tracks.skeleton,
-        tracks.people,
-        tracks.t_s,
-        tracks.rate,
-        torch.from_numpy(p_in_world),
-        torch.from_numpy(cov_m2),
-        torch.from_numpy(n_views),
-        torch.from_numpy(provenance),
-        points.noise,
-    )
+        origin = _provenance(out.n_views[:, person], round(options.max_gap_s * float(tracks.rate)))
+        out.p_in_world[:, person][origin == Provenance.MISSING] = np.nan
+        out.cov_m2[:, person][origin == Provenance.MISSING] = np.nan
+        out.provenance[:, person] = origin
+    return out.record(tracks, points.noise)
 
 
 def _fit_person(
@@ -97,7 +73,7 @@ def _fit_person(
     points: Points3D,
     height_m: float | None,
     options: FitOptions,
-    out: _Arrays,
+    out: Solution,
 ) -> None:
     """Fill in one person; nothing is filled in where they were never triangulated."""
     noise = points.noise[person] if points.noise else measure_noise(tracks, person, rig)

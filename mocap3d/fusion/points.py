@@ -4,11 +4,11 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from mocap3d.errors import FusionError
 from mocap3d.fusion.noise import GATE, measure_noise
 from mocap3d.fusion.packing import PackedRig, chunks, full_matrices, pack_rig, pack_tracks
+from mocap3d.fusion.solution import Solution
 from mocap3d.session.records import CalibratedRig, NoiseModel, Points3D, Provenance, Tracks2D
 from mocap3d.solve import rays
 
@@ -32,31 +32,19 @@ def triangulate_tracks(tracks: Tracks2D, rig: CalibratedRig, options: PointsOpti
     Raises FusionError for fewer than two calibrated views.
     """
     check_views(tracks, rig)
-    n_times, n_people, n_points = tracks.uv_px.shape[1:4]
+    n_times, n_people = tracks.uv_px.shape[1:3]
     packed = pack_rig(rig, tracks.views, n_times)
-    p_in_world = np.full((n_times, n_people, n_points, 3), np.nan)
-    cov_m2 = np.full((n_times, n_people, n_points, 3, 3), np.nan)
-    n_views = np.zeros((n_times, n_people, n_points), np.int8)
+    out = Solution.empty(tracks)
     noises = tuple(measure_noise(tracks, person, packed) for person in range(n_people))
     for person, noise in enumerate(noises):
         for times in chunks(n_times):
             points, info, inliers = _triangulate(tracks, person, times, packed, noise, options.gate)
-            p_in_world[times, person] = points.transpose(0, 2, 1)
-            cov_m2[times, person] = _inverse(info)
-            n_views[times, person] = inliers
-    _warn_of_absent(tracks, n_views)
-    measured = np.where(n_views >= 2, Provenance.MEASURED, Provenance.MISSING).astype(np.int8)
-    return Points3D(
-        tracks.skeleton,
-        tracks.people,
-        tracks.t_s,
-        tracks.rate,
-        torch.from_numpy(p_in_world),
-        torch.from_numpy(cov_m2),
-        torch.from_numpy(n_views),
-        torch.from_numpy(measured),
-        noises,
-    )
+            out.p_in_world[times, person] = points.transpose(0, 2, 1)
+            out.cov_m2[times, person] = _inverse(info)
+            out.n_views[times, person] = inliers
+    out.provenance[out.n_views >= 2] = Provenance.MEASURED
+    _warn_of_absent(tracks, out.n_views)
+    return out.record(tracks, noises)
 
 
 def check_views(tracks: Tracks2D, rig: CalibratedRig) -> None:
