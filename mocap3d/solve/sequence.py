@@ -6,8 +6,8 @@
 The normal matrix is one block-pentadiagonal chain per point (views and motion), coupled within an instant by rank-1
 terms (pairs, angles). Conjugate gradients treat the coupling, the chains are the preconditioner (``banded``).
 
-Layout: positions x (t 3 k) in the world; obs (t v 5 k) from ``views.pack``. float64: a slow point filmed at 120 Hz
-makes chains too stiff for float32.
+Layout: positions x (t 3 k) in the world; obs (t v 5 k) from ``views.pack``. float64: a slow point filmed fast, or a
+long gap, makes chains stiff. float32 would save a quarter of the time.
 Weights are 1/sigma^2. Prior tables:
 
     pairs (b 2), pair_length_m (b), pair_weight (b)

@@ -43,7 +43,7 @@ def _inside(points: Points3D, workload: Workload) -> np.ndarray:
 
 
 def test_it_is_far_better_than_points_on_their_own(workload, points, fitted):
-    """Measured 2.9 mm after 6.8 mm (600 instants, 8 views, a seed that nothing was tuned on)."""
+    """Measured 3.04 mm after 7.10 mm (600 instants, 8 views, a seed that nothing was tuned on)."""
     error = 1e3 * _off(fitted, workload).norm(dim=-1)
     alone = 1e3 * _off(points, workload).norm(dim=-1)
     assert error.mean() < 3.3
@@ -52,14 +52,14 @@ def test_it_is_far_better_than_points_on_their_own(workload, points, fitted):
 
 
 def test_accelerations_are_those_of_a_body(workload, fitted):
-    """Root mean square error of the acceleration, m/s^2; measured 3.4, where triangulation has 60."""
+    """Root mean square error of the acceleration, m/s^2; measured 3.8, where triangulation has 60."""
     acceleration = torch.diff(_off(fitted, workload), n=2, dim=0) * float(workload.rate) ** 2
     assert acceleration.square().sum(-1).mean().sqrt() < 5
 
 
 @pytest.mark.parametrize("n_views", [3, 4, 8])
 def test_stated_doubt_holds(workload, n_views):
-    """Truth inside 95 % ellipsoids; measured 94-97 %, single keypoints 88-100 % (30 independent instants each)."""
+    """Truth inside 95 % ellipsoids; measured 97-98 %, single keypoints 92-100 %."""
     keep = np.arange(0, 8, 8 // n_views)[:n_views]
     names = [list(workload.rig.cameras)[i] for i in keep]
     part = replace(
@@ -76,14 +76,14 @@ def test_stated_doubt_holds(workload, n_views):
 
 
 def test_limbs_keep_their_length(workload, fitted):
-    """Largest standard deviation over time of a limb, mm; measured 1.4."""
+    """Largest standard deviation over time of a limb, mm; measured 0.76."""
     first, second = torch.tensor(workload.skeleton.limbs).T
     length = (fitted.p_in_world[:, 0, first] - fitted.p_in_world[:, 0, second]).norm(dim=-1)
     assert 1e3 * length.std(0).max() < 3
 
 
 def test_windows_do_not_show(workload, points, fitted, monkeypatch):
-    """Ten windows instead of two: measured 0.03 mm mean, 1.1 mm worst difference."""
+    """Ten windows instead of two: measured 0.007 mm mean, 0.18 mm worst difference."""
     monkeypatch.setattr(fit, "WINDOW", 60)
     windowed = fit_sequence(workload.tracks(), workload.rig, points, None, ONE_THREAD)
     apart = 1e3 * (windowed.p_in_world - fitted.p_in_world).norm(dim=-1)
@@ -98,7 +98,7 @@ def test_threads_change_nothing(workload, points, fitted):
 
 
 def test_exact_points_stay():
-    """Priors pull a walker of exact points by no more than their sigmas allow; measured 0.6 mm mean."""
+    """Priors pull a walker of exact points by no more than their sigmas allow; measured 0.05 mm mean."""
     scene = exact_scene()
     tracks = exact_tracks(scene)
     fitted = fit_sequence(tracks, scene.rig, triangulate_tracks(tracks, scene.rig), None, ONE_THREAD)
