@@ -1,7 +1,8 @@
 """From triangulated points to a start from which the whole-sequence solver finds home."""
 
 import numpy as np
-from scipy.ndimage import median_filter
+
+from mocap3d.solve.running_median import running_median
 
 _NEIGHBOURS_S = 0.25
 _LEAP_M = 0.03
@@ -14,10 +15,12 @@ def without_leaps(p_in_world: np.ndarray, triangulated: np.ndarray, rate: float)
     With few views two wrong ones can agree; a redescending loss started there would stay there.
     """
     start = bridged(p_in_world, triangulated)
-    width = 2 * round(_NEIGHBOURS_S * rate / 2) + 1
-    if len(start) < 2 * width:
+    half = round(_NEIGHBOURS_S * rate / 2)
+    if len(start) < 4 * half + 2:
         return start
-    apart = np.linalg.norm(start - median_filter(start, size=(width, 1, 1), mode="mirror"), axis=1)
+    usual = np.empty_like(start)
+    running_median(start.reshape(len(start), -1), half, usual.reshape(len(start), -1))
+    apart = np.linalg.norm(start - usual, axis=1)
     leaps = apart > _LEAP_M + 4 * np.median(apart, axis=0)
     return bridged(p_in_world, triangulated & ~leaps) if leaps.any() else start
 
