@@ -1,96 +1,85 @@
 """anipose's and FreeMoCap's ``calibration.toml``: one table per camera, world -> camera in the unit of their board."""
 
-import logging
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from jaxtyping import Float
+import tomli_w
 
-from mocap3d.calibration.formats.opencv_table import (
-    camera_from_table,
-    check_any,
-    is_camera_table,
-    numbers,
-    rotation_matrix,
-)
+from mocap3d.calibration.formats.content import Content, Kind
+from mocap3d.calibration.formats.opencv_table import camera_from_table, check_any, is_camera_table, table_of_camera
+from mocap3d.calibration.formats.units import in_metres, stated_unit
 from mocap3d.errors import CalibrationError
+from mocap3d.session.files import write_text
 from mocap3d.session.records import CalibratedRig
 
-log = logging.getLogger("mocap3d")
-
-METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254}
-ALIASES = {
-    "metre": "m", "metres": "m", "meter": "m", "meters": "m", "centimetre": "cm", "centimetres": "cm",
-    "centimeter": "cm", "centimeters": "cm", "millimetre": "mm", "millimetres": "mm", "millimeter": "mm",
-    "millimeters": "mm", "inch": "in", "inches": "in",
-}  # fmt: skip
-UNIT_KEYS = ("unit", "units", "length_unit", "length_units")
-LARGEST_RIG_M = 50.0
+COUNTS = (5,)
+MM_PER_M = 1000.0
+REMEDY = ' with --unit, or in the file under [metadata] as unit = "mm"'
 
 
-def read_anipose(tables: Mapping[str, Any], path: Path, *, unit: str | None = None) -> CalibratedRig:
+def is_anipose(content: Content) -> bool:
+    """Whether any table of a TOML file looks like a camera."""
+    return content.kind is Kind.TOML and any(is_camera_table(table) for table in content.tables.values())
+
+
+def is_freemocap(content: Content) -> bool:
+    """FreeMoCap adds where each camera stands, or the side of its ChArUco squares in mm."""
+    if not is_anipose(content):
+        return False
+    metadata = content.tables.get("metadata")
+    states_squares = isinstance(metadata, dict) and "charuco_square_size" in metadata
+    cameras = [table for table in content.tables.values() if is_camera_table(table)]
+    return states_squares or any("world_position" in camera for camera in cameras)
+
+
+def read_anipose(content: Content) -> CalibratedRig:
     """Cameras by their ``name`` (the order of the tables means nothing).
 
-    anipose does not state its unit: it is taken from ``unit``, else from a key ``unit`` under [metadata] or
-    [calibration], else it is millimetres for FreeMoCap, else guessed from the size of the rig with a warning.
+    anipose does not state its unit: it is the user's, else that of a key ``unit`` under [metadata] or [calibration],
+    else guessed from the size of the rig with a warning.
     """
-    cameras_toml = {key: table for key, table in tables.items() if is_camera_table(table)}
-    metre_per_unit = METRES[_unit(tables, cameras_toml, path, unit)]
-    cameras = {}
-    for key, table in cameras_toml.items():
-        name = str(table.get("name", key))
-        if name in cameras:
-            raise CalibrationError(f"{path}: two cameras have the name '{name}'. Give every camera its own name.")
-        cameras[name] = camera_from_table(table, f"{path}: camera '{name}'", metre_per_unit=metre_per_unit)
+    return _read(content, stated_unit((content.tables.get("metadata"), content.tables.get("calibration"))))
+
+
+def read_freemocap(content: Content) -> CalibratedRig:
+    """As anipose's, in millimetres, in which FreeMoCap always gives its board, unless the file states another unit."""
+    return _read(content, stated_unit((content.tables.get("metadata"), content.tables.get("calibration"))) or "mm")
+
+
+def write_anipose(rig: CalibratedRig, path: Path) -> None:
+    """In metres, and [metadata] says so; anipose itself does not look at that."""
+    _write(rig, path, lengths_per_m=1.0, metadata={"adjusted": False, "error": 0.0, "unit": "m"})
+
+
+def write_freemocap(rig: CalibratedRig, path: Path) -> None:
+    """In millimetres, with each camera's place and axes in the world."""
+    _write(rig, path, lengths_per_m=MM_PER_M, metadata={"adjusted": False, "error": 0.0}, has_place=True)
+
+
+def _read(content: Content, unit: str | None) -> CalibratedRig:
+    cameras, path = {}, content.path
+    for key, table in content.tables.items():
+        if is_camera_table(table):
+            name = str(table.get("name", key))
+            if name in cameras:
+                raise CalibrationError(f"{path}: two cameras have the name '{name}'. Give every camera its own name.")
+            cameras[name] = camera_from_table(table, f"{path}: camera '{name}'")
     check_any(cameras, path, "Needed is one table with size, matrix, distortions, rotation and translation per camera.")
-    return CalibratedRig(cameras=cameras, source=path)
+    return CalibratedRig(cameras=in_metres(cameras, content, stated=unit, remedy=REMEDY), source=path)
 
 
-def _unit(tables: Mapping[str, Any], cameras: Mapping[str, Any], path: Path, unit: str | None) -> str:
-    """The file's length unit, by the first of: argument, stated in the file, FreeMoCap, size of the rig."""
-    stated = unit or _stated_unit(tables)
-    if stated is not None:
-        known = ALIASES.get(stated.strip().lower(), stated.strip().lower())
-        if known not in METRES:
-            raise CalibrationError(f"{path}: unknown length unit '{stated}'. Use one of {', '.join(METRES)}.")
-        return known
-    if any("world_position" in camera for camera in cameras.values()):
-        return "mm"  # FreeMoCap: its board is always given as square_length_mm
-    return _guessed_unit(cameras, path)
-
-
-def _stated_unit(tables: Mapping[str, Any]) -> str | None:
-    for section in (tables.get("metadata"), tables.get("calibration")):
-        if isinstance(section, Mapping):
-            for key in UNIT_KEYS:
-                if isinstance(value := section.get(key), str):
-                    return value
-    return None
-
-
-def _guessed_unit(cameras: Mapping[str, Any], path: Path) -> str:
-    """Metres or millimetres, whichever makes a rig of people's size; says so."""
-    centres = np.array(
-        [_centre(camera, f"{path}: table '{key}'") for key, camera in cameras.items()], dtype=float
-    ).reshape(-1, 3)
-    extent = np.linalg.norm(centres[:, None] - centres[None], axis=-1).max(initial=0.0)
-    guess, other = ("m", "mm") if extent < LARGEST_RIG_M else ("mm", "m")
-    log.warning(
-        "%s does not state its length unit. The farthest two cameras are %.4g units apart, so one unit was taken as "
-        '1 %s. If that is wrong (or to silence this), add to the file:  [metadata]  unit = "%s"  (or cm, in).',
-        path,
-        extent,
-        guess,
-        other,
-    )
-    return guess
-
-
-def _centre(camera: Mapping[str, Any], where: str) -> Float[np.ndarray, " 3"]:
-    """Camera centre in the world, in the file's unit; the origin where the table has no pose (refused later)."""
-    if camera.get("rotation") is None or camera.get("translation") is None:
-        return np.zeros(3)
-    rotation = rotation_matrix(camera["rotation"], f"{where}: rotation")
-    return -rotation.T @ numbers(camera["translation"], f"{where}: translation", (3,))
+def _write(
+    rig: CalibratedRig, path: Path, *, lengths_per_m: float, metadata: dict[str, Any], has_place: bool = False
+) -> None:
+    tables: dict[str, Any] = {}
+    for i, (name, camera) in enumerate(rig.cameras.items()):
+        table = table_of_camera(camera, f"{path}: camera '{name}'", COUNTS, lengths_per_m=lengths_per_m)
+        tables[f"cam_{i}"] = {"name": name, **table}
+        if has_place:
+            tables[f"cam_{i}"] |= {
+                "id": name,
+                "index": i,
+                "world_position": (camera.centre_in_world * lengths_per_m).tolist(),
+                "world_orientation": camera.cam_from_world.rotation.mT.tolist(),
+            }
+    write_text(path, tomli_w.dumps(tables | {"metadata": metadata}))

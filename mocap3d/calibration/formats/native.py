@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from mocap3d.calibration.formats.content import Content, Kind
 from mocap3d.calibration.formats.opencv_table import check_any, check_rotation, image_size, numbers
 from mocap3d.errors import CalibrationError
 from mocap3d.geometry.camera import Camera
@@ -25,15 +26,16 @@ CONVENTIONS = {
     "camera_axes": "x right, y down, z forward, as in OpenCV",
     "pose": "p_in_cam = rotation @ p_in_world + translation",
     "pixel": "(0, 0) is the centre of the top-left pixel",
-    "distortion": "in OpenCV's order: k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4 (brown), k1 k2 k3 k4 (kannala-brandt)",
+    "distortion": "in OpenCV's order: k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4 (brown; with tau_x tau_y where the sensor "
+    "is tilted), k1 k2 k3 k4 (kannala-brandt)",
 }
-COEFFICIENTS = {LensModel.PINHOLE: 0, LensModel.BROWN: 12, LensModel.KANNALA_BRANDT: 4}
+COEFFICIENTS = {LensModel.PINHOLE: (0,), LensModel.BROWN: (12, 14), LensModel.KANNALA_BRANDT: (4,)}
 KEYS = ("size_px", "lens", "f_px", "c_px", "distortion", "rotation", "translation")
 
 
-def is_native(tables: Mapping[str, Any]) -> bool:
+def is_native(content: Content) -> bool:
     """Whether a TOML file says that it is ours."""
-    return tables.get("format") == FORMAT
+    return content.kind is Kind.TOML and content.tables.get("format") == FORMAT
 
 
 def write_calibration(rig: CalibratedRig, path: Path) -> None:
@@ -46,8 +48,9 @@ def write_calibration(rig: CalibratedRig, path: Path) -> None:
     write_text(path, "\n".join(lines) + "\n")
 
 
-def read_native(tables: Mapping[str, Any], path: Path) -> CalibratedRig:
+def read_native(content: Content) -> CalibratedRig:
     """The rig as it was written; only ``source`` becomes the file itself."""
+    tables, path = content.tables, content.path
     if (tables.get("version"), tables.get("length_unit")) != (VERSION, "m"):
         raise CalibrationError(
             f"{path} is of version {tables.get('version')} in the unit {tables.get('length_unit')!r}; this program "
@@ -88,13 +91,19 @@ def _camera(table: Mapping[str, Any], where: str) -> Camera:
     if table["lens"] not in list(LensModel):
         raise CalibrationError(f"{where}: unknown lens '{table['lens']}'; known are {', '.join(LensModel)}.")
     model = LensModel(table["lens"])
+    distortion = numbers(table["distortion"], f"{where}: distortion", (-1,))
+    if len(distortion) not in COEFFICIENTS[model]:
+        raise CalibrationError(
+            f"{where}: distortion has the shape {distortion.shape}; a {model} lens needs "
+            f"{' or '.join(map(str, COEFFICIENTS[model]))} numbers. The file is damaged: calibrate again."
+        )
     rotation = numbers(table["rotation"], f"{where}: rotation", (3, 3))
     check_rotation(rotation, f"{where}: rotation")
     lens = Lens(
         model=model,
         f_px=_tensor(table, "f_px", 2, where),
         c_px=_tensor(table, "c_px", 2, where),
-        distortion=_tensor(table, "distortion", COEFFICIENTS[model], where),
+        distortion=torch.from_numpy(distortion),
     )
     cam_from_world = Rigid(torch.from_numpy(rotation), _tensor(table, "translation", 3, where))
     return Camera(lens=lens, cam_from_world=cam_from_world, size_px=image_size(table["size_px"], f"{where}: size_px"))

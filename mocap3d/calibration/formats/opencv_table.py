@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from mocap3d.calibration.formats.expressible import lens_numbers
 from mocap3d.errors import CalibrationError
 from mocap3d.geometry.camera import Camera
 from mocap3d.geometry.lens import Lens
@@ -21,8 +22,11 @@ def is_camera_table(value: object) -> bool:
     return isinstance(value, Mapping) and "matrix" in value and "size" in value
 
 
-def camera_from_table(table: Mapping[str, Any], where: str, *, metre_per_unit: float) -> Camera:
-    """A camera from its table; rotation (3x3, or a Rodrigues vector) and translation are camera-from-world."""
+def camera_from_table(table: Mapping[str, Any], where: str) -> Camera:
+    """A camera from its table; rotation (3x3, or a Rodrigues vector) and translation are camera-from-world.
+
+    Lengths stay in the unit of the table.
+    """
     if missing := [key for key in CAMERA_KEYS if table.get(key) is None]:
         raise CalibrationError(
             f"{where} has no {' and no '.join(missing)}. A calibrated camera needs {', '.join(CAMERA_KEYS)}: "
@@ -31,7 +35,7 @@ def camera_from_table(table: Mapping[str, Any], where: str, *, metre_per_unit: f
     matrix = numbers(table["matrix"], f"{where}: matrix", (3, 3))
     distortion = numbers(table["distortions"], f"{where}: distortions", (-1,))
     rotation = rotation_matrix(table["rotation"], f"{where}: rotation")
-    translation = numbers(table["translation"], f"{where}: translation", (3,)) * metre_per_unit
+    translation = numbers(table["translation"], f"{where}: translation", (3,))
     return Camera(
         lens=lens_from_opencv(matrix, distortion, where, fisheye=bool(table.get("fisheye", False))),
         cam_from_world=Rigid(torch.from_numpy(rotation), torch.from_numpy(translation)),
@@ -39,11 +43,24 @@ def camera_from_table(table: Mapping[str, Any], where: str, *, metre_per_unit: f
     )
 
 
+def table_of_camera(camera: Camera, where: str, counts: tuple[int, ...], *, lengths_per_m: float) -> dict[str, Any]:
+    """A camera as :func:`camera_from_table` reads it, rotation as Rodrigues vector; ``counts`` of coefficients."""
+    distortion, is_fisheye = lens_numbers(camera, where, counts)
+    table: dict[str, Any] = {
+        "size": list(camera.size_px),
+        "matrix": camera.lens.matrix().tolist(),
+        "distortions": distortion.tolist(),
+        "rotation": camera.cam_from_world.rotvec().tolist(),
+        "translation": (camera.cam_from_world.translation * lengths_per_m).tolist(),
+    }
+    return table | {"fisheye": True} if is_fisheye else table
+
+
 def lens_from_opencv(
     matrix: Float[np.ndarray, "3 3"], distortion: Float[np.ndarray, " n"], where: str, *, fisheye: bool = False
 ) -> Lens:
     """A lens from OpenCV's camera matrix and coefficients; refuses what OpenCV's models do not have."""
-    allowed = (4,) if fisheye else (0, 4, 5, 8, 12)
+    allowed = (4,) if fisheye else (0, 4, 5, 8, 12, 14)
     if len(distortion) not in allowed:
         raise CalibrationError(
             f"{where} has {len(distortion)} distortion coefficients; "
@@ -83,6 +100,15 @@ def check_rotation(rotation: Float[np.ndarray, "3 3"], where: str) -> None:
             f"{where} is no rotation: its rows are off orthonormal by {off:.2g} and its determinant is "
             f"{np.linalg.det(rotation):.3f} (needed: 1). The file is damaged or in another convention; export it again."
         )
+
+
+def motion_from_matrix(value: object, where: str) -> Rigid:
+    """A rigid motion given as 4x4 matrix, its last row 0 0 0 1."""
+    matrix = numbers(value, where, (4, 4))
+    check_rotation(matrix[:3, :3], where)
+    if np.abs(matrix[3] - [0, 0, 0, 1]).max() > 1e-9:
+        raise CalibrationError(f"{where} has the last row {matrix[3].tolist()}; a rigid motion's is 0 0 0 1.")
+    return Rigid(torch.from_numpy(matrix[:3, :3].copy()), torch.from_numpy(matrix[:3, 3].copy()))
 
 
 def image_size(value: object, where: str) -> tuple[int, int]:
