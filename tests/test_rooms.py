@@ -15,19 +15,21 @@ FLOORS = [
     {"session"},
     {"calibration", "synchronisation", "detection", "fusion", "biomech", "evaluation", "export", "viz", "synthesis"},
     {"pipeline"},
-    {"batch", "overview"},
+    {"batch", "learning", "overview"},
     {"cli"},
 ]
 EVERYWHERE = {"mocap3d", "torch", "numpy", "scipy", "jaxtyping", *sys.stdlib_module_names}
 GUESTS = {  # third-party packages that only some rooms may meet
     "anny": {"synthesis"},
     "av": {"session"},
-    "cv2": {"session", "calibration", "viz", "synthesis"},
+    "cv2": {"session", "calibration", "detection", "viz", "synthesis"},
     "dask": {"batch"},
     "distributed": {"batch"},
     "ezc3d": {"export", "evaluation"},
     "h5py": {"session", "detection"},
     "numba": {"solve", "synthesis"},
+    "onnx": {"detection"},
+    "onnxruntime": {"detection"},
     "open3d": {"viz"},
     "plotly": {"viz"},
     "pyarrow": {"export"},
