@@ -1,0 +1,119 @@
+"""How good and how fast a detector is: `python benchmarks/detection.py --help`."""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import tyro
+from consistency import agreement, consistency
+from expected import expected_keypoints
+
+from mocap3d.detection.doubt import coverage
+from mocap3d.detection.estimators.open import open_estimator
+from mocap3d.detection.estimators.sapenet import calibration_of, network_of
+from mocap3d.detection.heatmaps import Modes
+from mocap3d.detection.options import DetectOptions
+from mocap3d.detection.training.data import Heap
+from mocap3d.detection.training.validate import answers_of, scores
+from mocap3d.detection.weights import load
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """PCK on held-out pictures (a folder of `mocap3d synth people`), also at low resolution, and whether the stated
+    covariances hold."""
+
+    folder: tyro.conf.Positional[Path]
+    detectors: tuple[str, ...] = ("sapenet-s",)
+    """Names or weights files of SAPENets."""
+    n: int = 1000
+    """Pictures, evenly spread."""
+
+    def run(self) -> dict:
+        """One row per detector."""
+        heap, rows = Heap.of(self.folder), {}
+        for name in self.detectors:
+            file = load(name)
+            net, calibration = network_of(file), calibration_of(file)
+            rows[name] = {}
+            for height in (None, 128, 64):
+                answers = answers_of(net, heap, (192, 256), n=self.n, height_px=height)
+                rows[name][f"height {height or 256}"] = scores(answers).as_row()
+                if height is None and calibration is not None:
+                    found = calibration.apply(
+                        Modes(answers.uv_px, answers.cov_px2, answers.log_weight), answers.confidence_logit.sigmoid()
+                    )
+                    held = coverage(found, answers.known_uv_px)
+                    rows[name]["doubt"] = {"variance": held.variance, "tail_share": held.tail_share}
+        return rows
+
+
+@dataclass(frozen=True)
+class Session:
+    """Do the views of a calibrated session agree? Median reprojection of a plain triangulation of all views, views that
+    agree within 15 px, and how much bones vary after the fit. The first detector is what the others are compared with.
+    """
+
+    folder: tyro.conf.Positional[Path]
+    detectors: tuple[str, ...] = ("sapenet-s", "blazepose")
+
+    def run(self) -> dict:
+        """One row per detector."""
+        found = {name: consistency(self.folder, name) for name in self.detectors}
+        first = found[self.detectors[0]]
+        return {name: {**one.as_row(), "pck0.2 of the first": agreement(one, first)} for name, one in found.items()}
+
+
+@dataclass(frozen=True)
+class People:
+    """Pictures and videos with the keypoints that another detector found there."""
+
+    folder: tyro.conf.Positional[Path]
+    detectors: tuple[str, ...] = ("sapenet-s", "blazepose")
+
+    def run(self) -> dict:
+        """One row per detector and picture."""
+        return {name: expected_keypoints(self.folder, name) for name in self.detectors}
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Time per crop of the shipped runtime."""
+
+    detectors: tuple[str, ...] = ("sapenet-s", "blazepose")
+    threads: int = 1
+    batch: int = 16
+    device: str = "cpu"
+    repeats: int = 15
+
+    def run(self) -> dict:
+        """Median and least milliseconds per crop."""
+        torch.set_num_threads(self.threads)
+        rows = {}
+        for name in self.detectors:
+            estimator = open_estimator(name, DetectOptions(batch=self.batch), torch.device(self.device))
+            width, height = estimator.size_px
+            crops = np.random.default_rng(0).integers(0, 255, (self.batch, height, width, 3)).astype(np.uint8)
+            estimator(crops), estimator(crops)
+            times = []
+            for _ in range(self.repeats):
+                wall, cpu = time.perf_counter(), time.process_time()
+                estimator(crops)
+                times.append((time.perf_counter() - wall, time.process_time() - cpu))
+            ms = 1000 * np.array(times) / self.batch
+            rows[name] = dict(zip(("wall_ms", "cpu_ms"), np.median(ms, 0).round(2).tolist(), strict=True))
+            rows[name]["least_cpu_ms"] = round(float(ms[:, 1].min()), 2)
+        return rows
+
+
+def main() -> None:
+    """Measures, and prints JSON."""
+    options = tyro.cli(Pictures | Session | People | Speed)
+    print(json.dumps(options.run(), indent=2))
+
+
+if __name__ == "__main__":
+    main()
