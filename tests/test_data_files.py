@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from mocap3d.calibration.targets import load_target, shipped_definitions
 from mocap3d.session.rig import read_rig
 from mocap3d.synthesis.scene import SceneOptions, make_scene
 
@@ -35,4 +36,15 @@ def test_rigs_film_a_walker(path):
 def test_all_data_files_are_known():
     """A new folder of data wants a loader here."""
     assert {path.parent.name for path in ROOT.glob("*/*.toml")} <= {"rigs", "calib"}
-    assert not list((ROOT / "calib").glob("*.toml")), "board definitions: load and draw them here"
+
+
+def test_there_are_boards():
+    assert {path.parent for path in shipped_definitions()} == {ROOT / "calib"}
+
+
+@pytest.mark.parametrize("path", shipped_definitions(), ids=lambda path: path.stem)
+def test_boards_have_points_in_metres(path):
+    """Drawn and found again in tests/calibration."""
+    p_in_target = load_target(path).p_in_target
+    assert p_in_target.isfinite().all()
+    assert p_in_target.abs().max() < 10

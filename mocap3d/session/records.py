@@ -106,6 +106,27 @@ class CalibratedRig:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetObservations:
+    """One rigid target (a board, a wand, points of the scene) as seen by several views at several instants."""
+
+    name: str
+    p_in_target: Float[Tensor, "k 3"]
+    """Metres, in the target's own frame; only such points that some view may see."""
+    views: tuple[ViewId, ...]
+    """In natural order."""
+    size_px: Mapping[ViewId, tuple[int, int]]
+    """(width, height) of the pictures of each view."""
+    t_s: Float[Tensor, " t"]
+    """When each instant was; NaN where images have no time."""
+    frame: Int[Tensor, "v t"]
+    """Frame number in the view's recording, -1 where the view has none at that instant."""
+    uv_px: Float[Tensor, "v t k 2"]
+    """NaN = not seen."""
+    sigma_px: Float[Tensor, "v t k"]
+    """One standard deviation per axis; NaN = not seen."""
+
+
+@dataclass(frozen=True, slots=True)
 class Detections:
     """2D keypoints of one view: n person sightings, each in one frame."""
 
@@ -115,7 +136,7 @@ class Detections:
     frame: Int[Tensor, " n"]
     """Frame number in the view's video, from 0, ascending."""
     person: Int[Tensor, " n"]
-    """The detector's own track number of the sighting, or -1 where it has none."""
+    """Number of the sighting's track in this view, or of its person where that is known; -1 where there is none."""
     box_px: Float[Tensor, "n 4"]
     """x0 y0 x1 y1; NaN where unknown."""
     uv_px: Float[Tensor, "n k m 2"]
@@ -125,6 +146,18 @@ class Detections:
     """Log of the detector's score, in (0, 1], of each alternative; -inf where missing."""
     n_frames: int
     """Length of the view's recording in frames (sightings may be absent at its end)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Where people known in 3D should be seen in one view: n sightings to look for, in any order."""
+
+    view: ViewId
+    frame: Int[Tensor, " n"]
+    person: Int[Tensor, " n"]
+    """Position in the people of the tracks."""
+    uv_px: Float[Tensor, "n k 2"]
+    """NaN where the 3D keypoint is not known."""
 
 
 @dataclass(frozen=True, slots=True)
