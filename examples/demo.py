@@ -1,4 +1,4 @@
-"""The main job from nothing: a synthetic session on disk, its reconstruction, and how far that is from the truth.
+"""The main job from nothing: a real four-camera recording, from video to 3D; without a network, a synthetic one.
 
 ./run demo
 """
@@ -9,10 +9,27 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from demo_recording import FetchError, fetch_recording
 
 from mocap3d.cli import main as mocap3d
 from mocap3d.export.npz import read_npz
 from mocap3d.session.records import Points3D
+
+
+def on_a_recording(root: Path) -> None:
+    """Videos of four calibrated cameras in a laboratory: people are found, then their keypoints, then their motion."""
+    _run("reconstruct", str(root))
+    print(f"\nThe recording is {root} (its licence beside it); the 3D motion is in {root / 'results'}.")
+
+
+def on_a_synthetic_scene(root: Path, seconds: str) -> None:
+    """2D keypoints as a detector would give them, made anew, reconstructed, and compared with the truth."""
+    if (root / "truth.npz").exists():  # of an earlier demo
+        shutil.rmtree(root)
+    rig = Path(__file__).parents[1] / "rigs" / "lab4.toml"
+    _run("synth", str(root), "--rig", str(rig), "--duration-s", seconds)
+    _run("reconstruct", str(root))
+    compare(root)
 
 
 def compare(root: Path) -> None:
@@ -42,22 +59,29 @@ def _inside(points: Points3D, p_true: torch.Tensor, person: int) -> float:
     return float((distance2 < 7.815).double().mean())
 
 
+def _run(*command: str) -> None:
+    print(f"$ mocap3d {' '.join(command)}", flush=True)
+    code = mocap3d(command)
+    if code:
+        raise SystemExit(code)
+
+
 def main() -> None:
-    """Makes the session anew, in demo/session unless told otherwise."""
+    """Everything lands in demo/, unless told otherwise."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", nargs="?", type=Path, default=Path("demo/session"))
-    parser.add_argument("--seconds", default="5")
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("demo"))
+    parser.add_argument("--synthetic", action="store_true", help="a synthetic scene, whose truth is known")
+    parser.add_argument("--seconds", default="5", help="length of the synthetic scene")
     arguments = parser.parse_args()
-    root = arguments.folder
-    if (root / "truth.npz").exists():  # of an earlier demo
-        shutil.rmtree(root)
-    scene = ["--rig", str(Path(__file__).parents[1] / "rigs" / "lab4.toml"), "--duration-s", arguments.seconds]
-    for command in (["synth", str(root), *scene], ["reconstruct", str(root)]):
-        print(f"$ mocap3d {' '.join(command)}", flush=True)
-        code = mocap3d(command)
-        if code:
-            raise SystemExit(code)
-    compare(root)
+    if not arguments.synthetic:
+        try:
+            print("fetching the recording (51 MB, once)", flush=True)
+            root = fetch_recording(arguments.folder / "recording")
+        except FetchError as error:
+            print(f"The recording could not be fetched ({error}).\nA synthetic scene is taken instead.", flush=True)
+        else:
+            return on_a_recording(root)
+    return on_a_synthetic_scene(arguments.folder / "session", arguments.seconds)
 
 
 if __name__ == "__main__":

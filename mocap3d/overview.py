@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mocap3d.calibration.load import load_calibration
-from mocap3d.detection.detect import detect
+from mocap3d.detection.detect import KEYPOINTS, detect, detector_of
+from mocap3d.detection.options import DetectOptions
 from mocap3d.errors import Mocap3dError
 from mocap3d.geometry.camera import Camera
 from mocap3d.pipeline import stated_options
@@ -54,6 +55,8 @@ class Overview:
     n_instants: int | None
     duration_s: float | None
     """Of the time that at least two views share."""
+    detector: str
+    """Where the 2D keypoints come from: ``keypoints`` of the session, or the network that would look at its videos."""
     keypoint_set: str | None
     people: tuple[str, ...]
     """As session.toml names them."""
@@ -76,7 +79,9 @@ def look_over(root: Path, *, read_keypoints: bool = True) -> Overview:
     trials = _Trials()
     options = trials(lambda: stated_options(session))
     rig = trials(lambda: load_calibration(session, unit=options.calibration_unit if options else None))
-    detections = trials(lambda: detect(session)) if read_keypoints or not session.keypoints else None
+    detector = detector_of(session, options.detect if options else DetectOptions())
+    is_quick = detector == KEYPOINTS and (read_keypoints or not session.keypoints)
+    detections = trials(lambda: detect(session, DetectOptions(detector))) if is_quick else None
     timeline = trials(lambda: _timeline(session, detections))
     cameras = {} if rig is None else rig.cameras
     found = detections or {}
@@ -86,6 +91,7 @@ def look_over(root: Path, *, read_keypoints: bool = True) -> Overview:
         rate=None if session.rate is None else str(session.rate),
         n_instants=None if timeline is None else len(timeline.t_s),
         duration_s=None if timeline is None else float(len(timeline.t_s) / timeline.rate),
+        detector=detector,
         keypoint_set=session.skeleton if first is None else first.keypoint_set,
         people=tuple(person.name for person in session.people),
         calibration=None if session.calibration is None else _within(root, session.calibration),

@@ -9,14 +9,17 @@ from typing import Literal
 
 from mocap3d.calibration.formats.native import write_calibration
 from mocap3d.calibration.load import load_calibration
-from mocap3d.detection.detect import detect
+from mocap3d.detection.detect import KEYPOINTS, Progress, detect, detect_expected, detector_of
+from mocap3d.detection.options import DetectOptions
 from mocap3d.evaluation.quality import assess
 from mocap3d.evaluation.summary import Summary, summarise
 from mocap3d.export.results import FORMATS, Format, write_results
+from mocap3d.fusion.alternatives import reconsider
 from mocap3d.fusion.associate import AssociateOptions, associate
 from mocap3d.fusion.fit import FitOptions, fit_sequence
+from mocap3d.fusion.guidance import doubtful, expected_sightings, with_second_look
 from mocap3d.fusion.points import PointsOptions, triangulate_tracks
-from mocap3d.session.records import CalibratedRig, Person, Points3D, Quality, Session, Tracks2D
+from mocap3d.session.records import CalibratedRig, Person, Points3D, Quality, Session, Timeline, Tracks2D
 from mocap3d.session.session import TOML_NAME, load_session
 from mocap3d.session.timeline import make_timeline
 from mocap3d.session.toml import typed
@@ -27,11 +30,9 @@ from mocap3d.synthesis.session_writer import CALIBRATIONS, CalibrationFile, writ
 
 log = logging.getLogger("mocap3d")
 
-Progress = Callable[[str, int, int], None]
-"""Told what is being done now, how many steps are behind, and how many there are."""
 STAGES = (
     "reading the calibration",
-    "reading the keypoints",
+    "finding the keypoints",
     "aligning the views in time",
     "finding who is who",
     "triangulating",
@@ -54,6 +55,7 @@ class ReconstructOptions:
     associate: AssociateOptions = field(default_factory=AssociateOptions)
     points: PointsOptions = field(default_factory=PointsOptions)
     fit: FitOptions = field(default_factory=FitOptions)
+    detect: DetectOptions = field(default_factory=DetectOptions)
     calibration_unit: Literal["m", "cm", "mm", "in"] | None = None
     """Length unit of a calibration file that does not state its own (anipose)."""
 
@@ -97,16 +99,19 @@ def reconstruct_session(
     step(0)
     rig = load_calibration(session, unit=options.calibration_unit)
     step(1)
-    detections = {view: found for view, found in detect(session).items() if view in rig.cameras}
+    found = detect(session, options.detect, views=tuple(rig.cameras), progress=progress)
+    detections = {view: of_view for view, of_view in found.items() if view in rig.cameras}
     step(2)
-    timeline = make_timeline(session, {view: found.n_frames for view, found in detections.items()})
+    timeline = make_timeline(session, {view: of_view.n_frames for view, of_view in detections.items()})
     step(3)
     tracks = associate(detections, timeline, rig, _for_people(options.associate, session.people))
     _check_people(tracks, session.people)
-    step(4, rays.triangulate)
-    triangulated = triangulate_tracks(tracks, rig, options.points)
-    step(5, sequence.gauss_newton)
-    points = fit_sequence(tracks, rig, triangulated, _known_bodies(tracks, session.people), options.fit)
+    triangulated, points = _in_3d(tracks, rig, session, options, step)
+    better = _second_look(session, options, rig, timeline, tracks, points, progress)
+    better = _second_thoughts(better, rig, points)
+    if better is not tracks:
+        tracks = better
+        triangulated, points = _in_3d(tracks, rig, session, options, step)
     step(6)
     quality = assess(points, tracks, rig)
     return Reconstruction(session, options, rig, tracks, triangulated, points, quality)
@@ -135,6 +140,46 @@ def synthesise(scene: Scene, root: Path, calibration: CalibrationKind = "qualisy
     """A synthetic scene as a session folder, its cameras in the calibration format asked for."""
     native = CalibrationFile("calibration.toml", write_calibration)
     write_session(scene, root, calibration=native if calibration == "native" else CALIBRATIONS[calibration])
+
+
+def _in_3d(
+    tracks: Tracks2D, rig: CalibratedRig, session: Session, options: ReconstructOptions, step: "_Steps"
+) -> tuple[Points3D, Points3D]:
+    """Every instant on its own, and whole sequences at once."""
+    step(4, rays.triangulate)
+    triangulated = triangulate_tracks(tracks, rig, options.points)
+    step(5, sequence.gauss_newton)
+    return triangulated, fit_sequence(tracks, rig, triangulated, _known_bodies(tracks, session.people), options.fit)
+
+
+def _second_look(
+    session: Session,
+    options: ReconstructOptions,
+    rig: CalibratedRig,
+    timeline: Timeline,
+    tracks: Tracks2D,
+    points: Points3D,
+    progress: Progress | None,
+) -> Tracks2D:
+    """The tracks with what a look guided by 3D adds; themselves where there is nothing to look at or to gain."""
+    if not options.detect.guided or detector_of(session, options.detect) == KEYPOINTS:
+        return tracks
+    which = doubtful(points, tracks, rig, timeline)
+    if not which.any():
+        return tracks
+    expected = expected_sightings(which, points, tracks, rig, timeline)
+    found = detect_expected(session, expected, options.detect, progress=progress)
+    better, n_better = with_second_look(tracks, which, points, rig, timeline, found)
+    log.info("looked again at %d sightings, and saw %d better", int(which.sum()), n_better)
+    return better if n_better else tracks
+
+
+def _second_thoughts(tracks: Tracks2D, rig: CalibratedRig, points: Points3D) -> Tracks2D:
+    """The tracks with other alternatives of the detector's where 3D tells that they are the right ones."""
+    better, n_changed = reconsider(tracks, rig, points)
+    if n_changed:
+        log.info("took another peak, or the other side, for %d points", n_changed)
+    return better
 
 
 def _check_number(name: str, value: object) -> None:

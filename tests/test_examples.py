@@ -1,7 +1,9 @@
 """The examples run; the one on a real recording only where that is at hand."""
 
+import importlib
 import runpy
 import sys
+import zipfile
 from pathlib import Path
 
 import cv2
@@ -26,13 +28,35 @@ def test_the_python_interface(tmp_path, monkeypatch, capsys):
     assert f"wrote {root / 'results' / 'P1.trc'}" in told
 
 
-def test_the_demo(tmp_path, monkeypatch, capsys):
+def test_the_demo_on_a_synthetic_scene(tmp_path, monkeypatch, capsys):
     """Twice: the second run takes the place of the first. Measured: mean error 5.5 mm in one second."""
     for _ in range(2):
-        run_example("demo.py", monkeypatch, tmp_path / "demo", "--seconds", "1")
+        run_example("demo.py", monkeypatch, tmp_path, "--synthetic", "--seconds", "1")
     told = capsys.readouterr().out.splitlines()[-1]
     assert float(told.split("mean error ")[1].split()[0]) < 12
-    assert (tmp_path / "demo" / "results" / "summary.json").exists()
+    assert (tmp_path / "session" / "results" / "summary.json").exists()
+
+
+def test_the_demo_without_a_network(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    run_example("demo.py", monkeypatch, tmp_path, "--seconds", "1")
+    told = capsys.readouterr().out
+    assert "could not be fetched" in told
+    assert "Against the truth" in told
+
+
+def test_only_what_is_wanted_is_unpacked(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    demo_recording = importlib.import_module("demo_recording")
+    wheel = tmp_path / "pose2sim.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for member in (*demo_recording.WANTED, "Pose2Sim/__init__.py", "../outside"):
+            archive.writestr(member, member)
+    demo_recording.unpack(wheel, tmp_path / "recording")
+    found = {path.relative_to(tmp_path / "recording").as_posix() for path in (tmp_path / "recording").rglob("*.*")}
+    assert found == set(demo_recording.WANTED.values())
+    assert demo_recording.fetch_recording(tmp_path / "recording") == tmp_path / "recording"  # no second download
 
 
 def test_overlays_show_the_skeleton(tmp_path, monkeypatch):

@@ -84,13 +84,14 @@ class Bar:
 
     def __init__(self, progress: Progress, console: Console, options: OutputOptions, first: str):
         self._progress, self._console, self._options = progress, console, options
-        self._task = progress.add_task(escape(first), total=None)
+        self._task, self._stage = progress.add_task(escape(first), total=None), ""
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Told by the pipeline."""
         self._progress.update(self._task, description=escape(stage), completed=done, total=total)
-        if not (self._options.quiet or self._console.is_terminal):
+        if stage != self._stage and not (self._options.quiet or self._console.is_terminal):
             self._console.print(f"{stage} ...", markup=False, soft_wrap=True)
+        self._stage = stage
 
 
 def _progress(console: Console, *, is_hidden: bool) -> Progress:

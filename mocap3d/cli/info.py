@@ -40,6 +40,7 @@ def _print(overview: Overview, output: Output) -> None:
     length = "" if overview.n_instants is None else f", {counted(overview.n_instants, 'frame')}"
     seconds = "" if overview.duration_s is None else f" ({overview.duration_s:.2f} s) that two views or more share"
     output.text(f"[bold]{escape(overview.root)}[/]: {_rate(overview.rate)}{length}{seconds}")
+    output.text(f"detector: {escape(overview.detector)}")
     output.text(f"keypoint set: {overview.keypoint_set or 'not known'}")
     output.text(f"people in session.toml: {escape(', '.join(overview.people)) or 'not stated: everybody seen is kept'}")
     output.text(f"calibration: {escape(overview.calibration or 'none')}\n")

@@ -1,6 +1,6 @@
 """``mocap3d reconstruct SESSION``."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +22,11 @@ class Reconstruct:
     """
 
     session: tyro.conf.Positional[Path]
-    """The session folder: keypoints/, a calibration, and videos/ and session.toml if there are."""
+    """The session folder: videos/ or keypoints/, a calibration, and session.toml if there is one."""
+    detector: str | None = None
+    """Short for --detect.detector."""
+    keypoints: str | None = None
+    """Short for --detect.keypoints."""
     out: Path | None = None
     """Folder for the results, where it is not results/ of the session."""
     formats: tuple[Format, ...] = FORMATS
@@ -40,7 +44,7 @@ def run(arguments: list[str]) -> int:
         # Once more, now with what session.toml says in place of the defaults.
         default = Reconstruct(session.root, options=stated_options(session))
         command = parse(Reconstruct, arguments, default=default)
-        reconstruction = reconstruct_session(session, command.options, progress=bar)
+        reconstruction = reconstruct_session(session, _options(command), progress=bar)
         bar("writing the results", 1, 1)
         files = export_all(reconstruction, command.out, command.formats)
     summary = summary_of(reconstruction)
@@ -48,3 +52,9 @@ def run(arguments: list[str]) -> int:
     places = {"session": str(command.session), "results": str(files[-1].parent)}
     output.result({**places, **summary.as_json(), "files": [path.name for path in files]})
     return 0
+
+
+def _options(command: Reconstruct) -> ReconstructOptions:
+    short = {name: getattr(command, name) for name in ("detector", "keypoints")}
+    stated = {name: value for name, value in short.items() if value is not None}
+    return replace(command.options, detect=replace(command.options.detect, **stated))

@@ -1,0 +1,108 @@
+"""Where networks run, and in which form: the device, and modules made fast and equal for any batch."""
+
+import copy
+import logging
+import warnings
+from collections.abc import Callable
+from functools import cached_property
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from mocap3d.errors import DetectionError
+
+log = logging.getLogger("mocap3d")
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Network = Callable[..., tuple[Tensor, ...]]
+
+
+def choose_device(wanted: Device) -> torch.device:
+    """The device asked for, or the fastest there is; DetectionError where the one asked for is not there."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    name = next(name for name, is_there in there.items() if is_there) if wanted == "auto" else wanted
+    if not there[name]:
+        usable = ", ".join(name for name, is_there in there.items() if is_there)
+        raise DetectionError(
+            f"device '{name}' was asked for, but this PyTorch ({torch.__version__}) finds none. Usable here: {usable}. "
+            "Ask for one of them or for auto, or install a PyTorch for that device."
+        )
+    return torch.device(name)
+
+
+def named(device: torch.device) -> str:
+    """The device in words, for the log."""
+    if device.type == "cpu":
+        return f"the CPU, {torch.get_num_threads()} threads"
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def deployed(
+    module: nn.Module,
+    *examples: Tensor,
+    batch: int = 16,
+    after: Network = lambda *outputs: outputs,
+) -> Network:
+    """The module for inference on the device of ``examples``, its inputs at batch 1; any batch in, tuples out.
+
+    What comes out of one item depends on no other item and not on how many there are: sums are taken in another order
+    for another batch, 1e-7 apart, which a tracker may turn into pixels. On a CPU therefore each item runs alone, which
+    costs little there; on a GPU all calls are filled up to ``batch``. ``after`` is what is done with the outputs,
+    under the same rule. The module itself is not touched; the work is done at the first call.
+    """
+    if examples[0].device.type == "cpu":
+        return _InChunks(lambda: _frozen(module, examples), after, 1)
+    return _InChunks(lambda: _eager(module, examples[0].device), after, batch)
+
+
+def _frozen(module: nn.Module, examples: tuple[Tensor, ...]) -> Network:
+    """Traced, batch norms folded, layouts chosen by oneDNN: a BlazePose trunk runs 1.4 times as fast."""
+    plain = _Plain(copy.deepcopy(module)).eval()
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tracing warns of sizes that it takes for constants, which they are
+        network = torch.jit.optimize_for_inference(
+            torch.jit.freeze(torch.jit.trace(plain, examples, check_trace=False))
+        )
+        for _ in range(2):  # the first calls compile
+            network(*examples)
+    return network
+
+
+def _eager(module: nn.Module, device: torch.device) -> Network:
+    plain: nn.Module = _Plain(copy.deepcopy(module)).to(device)
+    return plain.to(memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]
+
+
+class _Plain(nn.Module):
+    """The module's output as a tuple of tensors: tracing knows no other classes."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        output = self.module(*inputs)
+        return (output,) if isinstance(output, Tensor) else tuple(output)
+
+
+class _InChunks:
+    """A network that is always called with ``size`` items; the last call is filled up with its last item."""
+
+    def __init__(self, make: Callable[[], Network], after: Network, size: int) -> None:
+        self._make, self._after, self._size = make, after, size
+
+    @cached_property
+    def _network(self) -> Network:
+        return self._make()
+
+    @torch.inference_mode()
+    def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        n = len(inputs[0])
+        assert n, "there is nothing to compute"
+        chunks = [self._run(n, start, inputs) for start in range(0, n, self._size)]
+        return tuple(torch.cat(parts)[:n] for parts in zip(*chunks, strict=True))
+
+    def _run(self, n: int, start: int, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        which = torch.arange(start, start + self._size).clamp(max=n - 1)
+        return self._after(*self._network(*(tensor[which].contiguous() for tensor in inputs)))
