@@ -37,6 +37,7 @@ STAGES = (
     "finding who is who",
     "triangulating",
     "fitting whole sequences",
+    "thinking again where 3D differs from a view",
     "assessing",
 )
 COMPILING = " (compiling kernels, once per machine: about half a minute)"
@@ -106,13 +107,19 @@ def reconstruct_session(
     step(3)
     tracks = associate(detections, timeline, rig, _for_people(options.associate, session.people))
     _check_people(tracks, session.people)
-    triangulated, points = _in_3d(tracks, rig, session, options, step)
+    bodies = _known_bodies(tracks, session.people)
+    step(4, rays.triangulate)
+    triangulated = triangulate_tracks(tracks, rig, options.points)
+    step(5, sequence.gauss_newton)
+    points = fit_sequence(tracks, rig, triangulated, bodies, options.fit)
+    step(6)
     better = _second_look(session, options, rig, timeline, tracks, points, progress)
     better = _second_thoughts(better, rig, points)
     if better is not tracks:
         tracks = better
-        triangulated, points = _in_3d(tracks, rig, session, options, step)
-    step(6)
+        triangulated = triangulate_tracks(tracks, rig, options.points)
+        points = fit_sequence(tracks, rig, triangulated, bodies, options.fit)
+    step(7)
     quality = assess(points, tracks, rig)
     return Reconstruction(session, options, rig, tracks, triangulated, points, quality)
 
@@ -140,16 +147,6 @@ def synthesise(scene: Scene, root: Path, calibration: CalibrationKind = "qualisy
     """A synthetic scene as a session folder, its cameras in the calibration format asked for."""
     native = CalibrationFile("calibration.toml", write_calibration)
     write_session(scene, root, calibration=native if calibration == "native" else CALIBRATIONS[calibration])
-
-
-def _in_3d(
-    tracks: Tracks2D, rig: CalibratedRig, session: Session, options: ReconstructOptions, step: "_Steps"
-) -> tuple[Points3D, Points3D]:
-    """Every instant on its own, and whole sequences at once."""
-    step(4, rays.triangulate)
-    triangulated = triangulate_tracks(tracks, rig, options.points)
-    step(5, sequence.gauss_newton)
-    return triangulated, fit_sequence(tracks, rig, triangulated, _known_bodies(tracks, session.people), options.fit)
 
 
 def _second_look(
