@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from mocap3d.geometry.camera import Camera
+from mocap3d.geometry.distortion import sensor_tilt
 from mocap3d.geometry.lens import LensModel
 from mocap3d.session.records import CalibratedRig, Tracks2D, ViewId
 from mocap3d.solve import views
@@ -45,7 +47,10 @@ def _pack_lens(camera: Camera) -> np.ndarray:
     row = np.zeros(views.LENS_SIZE)
     row[0:2], row[2:4] = lens.f_px.numpy(), lens.c_px.numpy()
     row[4], row[5] = kind, float(lens.max_radius) ** 2
-    row[6 : 6 + len(lens.distortion)] = lens.distortion.numpy()
+    coefficients = lens.distortion[:12].numpy()
+    row[6 : 6 + len(coefficients)] = coefficients
+    if len(lens.distortion) > 12:
+        row[18:27] = torch.linalg.inv(sensor_tilt(lens.distortion[12:])).flatten().numpy()
     return row
 
 

@@ -63,10 +63,10 @@ class Camera:
     def _turned_clockwise(self) -> "Camera":
         """Pixel (u, v) of a picture of height h becomes (h - 1 - v, u)."""
         width, height = self.size_px
-        rotation = self.cam_from_world.rotation.new_tensor([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
+        lens, rotation = self.lens.turned_clockwise(height)
         turned_from_cam = Rigid(rotation, rotation.new_zeros(3))
         turned_from_world = turned_from_cam @ self.cam_from_world
-        return Camera(self.lens.turned_clockwise(height), turned_from_world, (height, width))
+        return Camera(lens, turned_from_world, (height, width))
 
     def _to_cam(self, p_in_world: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b 3"]:
         """Points in the camera frame. A missing one stays NaN, but sends no NaN into the pose's gradient."""

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mocap3d.errors import CalibrationError
-from mocap3d.geometry.distortion import Distortion
+from mocap3d.geometry.distortion import Distortion, sensor_tilt, tilt_rotation
 from mocap3d.geometry.smooth import angle_quotient, sin_quotient, versine_quotient
 
 
@@ -29,14 +29,16 @@ class LensModel(StrEnum):
 class Lens:
     """Intrinsic parameters of one camera.
 
-    Sources: Brown (1966, 1971) with OpenCV's rational and thin-prism terms; Kannala and Brandt (2006), as cv2.fisheye.
+    Sources: Brown (1966, 1971) with OpenCV's rational, thin-prism and tilted-sensor terms; Kannala and Brandt (2006),
+    as cv2.fisheye.
     """
 
     model: LensModel
     f_px: Float[Tensor, "2"]
     c_px: Float[Tensor, "2"]
     distortion: Float[Tensor, " n"]
-    """OpenCV's order. None for pinhole; k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4 for Brown; k1..k4 for Kannala-Brandt."""
+    """OpenCV's order. None for pinhole; k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4 for Brown, and tau_x tau_y (rad) where its
+    sensor is tilted; k1..k4 for Kannala-Brandt."""
 
     @staticmethod
     def pinhole(f_px: Float[Tensor, "2"], c_px: Float[Tensor, "2"]) -> "Lens":
@@ -45,14 +47,15 @@ class Lens:
 
     @staticmethod
     def brown(f_px: Float[Tensor, "2"], c_px: Float[Tensor, "2"], distortion: Float[Tensor, " n"]) -> "Lens":
-        """A Brown-Conrady lens of 4, 5, 8 or 12 coefficients; absent ones are 0."""
-        if len(distortion) not in (4, 5, 8, 12):
+        """A Brown-Conrady lens of 4, 5, 8, 12 or 14 coefficients; absent ones are 0."""
+        if len(distortion) not in (4, 5, 8, 12, 14):
             raise CalibrationError(
-                f"A Brown-Conrady lens with {len(distortion)} coefficients was found. Needed are 4, 5, 8 or 12, in "
-                "OpenCV's order k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4 (a tilted sensor's 13th and 14th are not known "
-                "here): calibrate the lens again with one of these models."
+                f"A Brown-Conrady lens with {len(distortion)} coefficients was found. Needed are 4, 5, 8, 12 or 14, in "
+                "OpenCV's order k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4 tau_x tau_y: calibrate the lens again with one of "
+                "these models."
             )
-        return Lens(LensModel.BROWN, f_px, c_px, torch.cat([distortion, distortion.new_zeros(12 - len(distortion))]))
+        absent = max(12 - len(distortion), 0)
+        return Lens(LensModel.BROWN, f_px, c_px, torch.cat([distortion, distortion.new_zeros(absent)]))
 
     @staticmethod
     def kannala_brandt(f_px: Float[Tensor, "2"], c_px: Float[Tensor, "2"], distortion: Float[Tensor, " n"]) -> "Lens":
@@ -152,21 +155,32 @@ class Lens:
         """The lens of a picture cut out at pixel (left, top)."""
         return replace(self, c_px=self.c_px - self.c_px.new_tensor([left_px, top_px]))
 
-    def turned_clockwise(self, height_px: int) -> "Lens":
-        """The lens of the picture turned by 90 degrees: pixel (u, v) becomes (height - 1 - v, u).
+    def turned_clockwise(self, height_px: int) -> tuple["Lens", Float[Tensor, "3 3"]]:
+        """The lens of the picture turned by 90 degrees, pixel (u, v) becoming (height - 1 - v, u); and turned_from_cam.
 
-        Every vector (x, y) of the distortion becomes (-y, x): decentring (p2, p1), thin prism (s1, s3) and (s2, s4).
+        That is a quarter turn (x, y) -> (-y, x), of the distortion's vectors too: decentring (p2, p1), thin prism
+        (s1, s3) and (s2, s4). A tilted sensor's two angles are not the same in the other order, so that the camera
+        frame then turns by their product (radians) more.
         """
         (cx, cy), d = self.c_px, self.distortion
+        turned_from_cam = d.new_tensor([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
+        tau_rad = d[12:]
+        if len(tau_rad):
+            turn = turned_from_cam @ tilt_rotation(tau_rad) @ turned_from_cam.mT
+            tau_rad = torch.stack([torch.asin(turn[1, 2]), torch.atan2(-turn[0, 2], turn[2, 2])])
+            turned_from_cam = tilt_rotation(tau_rad).mT @ turn @ turned_from_cam
         if self.model is LensModel.BROWN:
-            d = torch.cat([d[:2], d[3:4], -d[2:3], d[4:8], -d[10:], d[8:10]])
-        return Lens(self.model, self.f_px.flip(0), torch.stack([height_px - 1 - cy, cx]), d)
+            p2, p1 = turned_from_cam[:2, :2] @ d[[3, 2]]
+            prism = turned_from_cam[:2, :2] @ d[8:12].reshape(2, 2)
+            d = torch.cat([d[:2], p1[None], p2[None], d[4:8], prism.flatten(), tau_rad])
+        return Lens(self.model, self.f_px.flip(0), torch.stack([height_px - 1 - cy, cx]), d), turned_from_cam
 
     def _plane_distortion(self) -> Distortion:
         """The distortion in this model's plane: of tangents, or of field angles for Kannala-Brandt."""
         d = self.distortion
         if self.model is LensModel.BROWN:
-            return Distortion(d[[0, 1, 4]], d[5:8], d[[3, 2]], d[8:].reshape(2, 2).mT)
+            tilt = sensor_tilt(d[12:]) if len(d) > 12 else None
+            return Distortion(d[[0, 1, 4]], d[5:8], d[[3, 2]], d[8:12].reshape(2, 2).mT, tilt)
         return Distortion(d, d[:0], self.f_px.new_zeros(2), self.f_px.new_zeros(2, 2))
 
     def _only_seen(self, p_in_cam: Float[Tensor, "*b 3"]) -> tuple[Bool[Tensor, "*b"], Float[Tensor, "*b 3"]]:

@@ -4,8 +4,9 @@ Behind it, every view is a pinhole of focal length 1, and a pixel's information 
 ``W_n = D' W_px D`` with ``D = d uv / d n`` at the observed point. For residuals of a few pixels this equals the exact
 reprojection; larger ones are gated as outliers in any case.
 
-Packed lens, one row per view: ``fx fy cx cy model max_radius^2 k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4``;
-model 0 pinhole, 1 Brown-Conrady, 2 Kannala-Brandt (k1..k4 in the first four).
+Packed lens, one row per view: ``fx fy cx cy model max_radius^2 k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4``, then the nine
+entries of the homography that undoes a sensor's tilt (its last is 0 where there is none); model 0 pinhole,
+1 Brown-Conrady, 2 Kannala-Brandt (k1..k4 in the first four).
 """
 
 import math
@@ -14,7 +15,7 @@ import numpy as np
 
 from mocap3d.solve.jit import inlined, kernel
 
-LENS_SIZE = 18
+LENS_SIZE = 27
 PINHOLE, BROWN, KANNALA_BRANDT = 0, 1, 2
 N_OBS = 5
 """Rows of a packed observation: x y w_xx w_xy w_yy (normalised image point and its information); w = 0 is missing."""
@@ -123,6 +124,29 @@ def _unproject_kannala_brandt(lens, xd, yd):
 
 
 @kernel
+def _untilt(lens, row, slopes):
+    """Rows 0 and 1 as a sensor at right angles to the axis would have them; slopes (4 k) of that map, row by row."""
+    for k in range(row.shape[1]):
+        x, y = row[0, k], row[1, k]
+        i = 1 / (lens[24] * x + lens[25] * y + lens[26])
+        u, v = (lens[18] * x + lens[19] * y + lens[20]) * i, (lens[21] * x + lens[22] * y + lens[23]) * i
+        slopes[0, k], slopes[1, k] = (lens[18] - u * lens[24]) * i, (lens[19] - u * lens[25]) * i
+        slopes[2, k], slopes[3, k] = (lens[21] - v * lens[24]) * i, (lens[22] - v * lens[25]) * i
+        row[0, k], row[1, k] = u, v
+
+
+@kernel
+def _tilt_jacobian(row, slopes):
+    """Rows 4 to 7, the Jacobian up to a sensor at right angles, carried on to the tilted one."""
+    for k in range(row.shape[1]):
+        a, b, c, d = slopes[0, k], slopes[1, k], slopes[2, k], slopes[3, k]
+        i = 1 / (a * d - b * c)
+        xx, xy, yx, yy = row[4, k], row[5, k], row[6, k], row[7, k]
+        row[4, k], row[5, k] = (d * xx - b * yx) * i, (d * xy - b * yy) * i
+        row[6, k], row[7, k] = (a * yx - c * xx) * i, (a * yy - c * xy) * i
+
+
+@kernel
 def pack(lenses, uv_px, cov_px2, log_weight, scale2, obs):
     """Normalise pixels and carry their information along.
 
@@ -132,7 +156,7 @@ def pack(lenses, uv_px, cov_px2, log_weight, scale2, obs):
     """
     n_views, n_times, n_points, _ = uv_px.shape
     last = scale2.shape[2] - 1
-    row = np.zeros((8, n_points))
+    row, slopes = np.zeros((8, n_points)), np.zeros((4, n_points))
     for v in range(n_views):
         lens = lenses[v]
         for t in range(n_times):
@@ -142,7 +166,11 @@ def pack(lenses, uv_px, cov_px2, log_weight, scale2, obs):
                 known = not math.isnan(x + y)
                 row[0, k] = x if known else 0.0
                 row[1, k] = y if known else 0.0
+            if lens[26] != 0:
+                _untilt(lens, row, slopes)
             _unproject(lens, row)
+            if lens[26] != 0:
+                _tilt_jacobian(row, slopes)
             for k in range(n_points):
                 x, y = row[2, k], row[3, k]
                 a, b, c = cov_px2[v, t, k, 0, 0], cov_px2[v, t, k, 0, 1], cov_px2[v, t, k, 1, 1]

@@ -140,8 +140,9 @@ def test_turning_there_and_back(camera):
         again = camera.rotated(there).rotated(back)
         assert again.size_px == camera.size_px
         assert torch.allclose(again.lens.c_px, camera.lens.c_px, rtol=0, atol=1e-12)
-        assert torch.equal(again.lens.distortion, camera.lens.distortion)
-        assert torch.equal(again.cam_from_world.rotation, camera.cam_from_world.rotation)
+        exact = 0.0 if len(camera.lens.distortion) <= 12 else 1e-15  # a tilt turns by more than quarters
+        assert torch.allclose(again.lens.distortion, camera.lens.distortion, rtol=0, atol=exact)
+        assert torch.allclose(again.cam_from_world.rotation, camera.cam_from_world.rotation, rtol=0, atol=exact)
 
 
 def test_the_corner_pixel_turns_with_the_picture():

@@ -150,14 +150,15 @@ def test_jacobian_is_the_derivative(lens):
 
 @pytest.mark.parametrize("offset", [0.0, 1e-200, 1e-12, 1e-7])
 def test_jacobian_near_the_axis(lens, offset):
-    """There every lens is almost a pinhole; second derivatives exist too."""
+    """There every lens is almost a pinhole, but for a sensor's tilt; second derivatives exist too."""
     p_in_cam = torch.tensor([offset, -offset, 2.0], dtype=torch.float64, requires_grad=True)
     jacobian = lens.jacobian(p_in_cam)
     pinhole = torch.cat([torch.diag(lens.f_px / 2), torch.zeros(2, 1, dtype=torch.float64)], 1)
-    assert torch.allclose(jacobian.detach(), pinhole, rtol=0, atol=1e-3)
+    tilt_px = 1.0 if len(lens.distortion) > 12 else 0.0
+    assert torch.allclose(jacobian.detach(), pinhole, rtol=0, atol=1e-3 + tilt_px)
     (bend,) = torch.autograd.grad(jacobian[:, :2].sum(), p_in_cam)
     assert bend.isfinite().all()
-    assert float(bend[2]) == pytest.approx(-float(lens.f_px.sum()) / 4, rel=1e-5)
+    assert float(bend[2]) == pytest.approx(-float(jacobian[:, :2].sum()) / 2, rel=1e-4)
 
 
 def test_gradients_of_project(lens):
@@ -223,7 +224,7 @@ def test_from_matrix_tells_the_model():
         assert torch.equal(again.matrix(), lens.matrix())
 
 
-@pytest.mark.parametrize(("n", "is_fisheye"), [(3, False), (14, False), (5, True)])
+@pytest.mark.parametrize(("n", "is_fisheye"), [(3, False), (13, False), (5, True)])
 def test_an_unknown_model_is_refused(n, is_fisheye):
     with pytest.raises(CalibrationError, match=f"{n} coefficients"):
         Lens.from_matrix(torch.eye(3, dtype=torch.float64), torch.zeros(n, dtype=torch.float64), fisheye=is_fisheye)
