@@ -13,11 +13,18 @@ from importlib import import_module
 from mocap3d.errors import Mocap3dError
 
 COMMANDS = {
-    "reconstruct": "2D keypoints of several calibrated cameras -> 3D skeletons, each number with its doubt",
+    "reconstruct": "videos or 2D keypoints of several calibrated cameras -> 3D skeletons, each number with its doubt",
+    "detect": "find people and their keypoints in the videos of a session",
     "info": "what a session folder holds, what is missing, and how to mend it",
     "synth": "write a synthetic session whose truth is known",
+    "export-onnx": "write a keypoint network as an ONNX file",
+    "train": "train a keypoint network on labelled pictures of people",
+    "adapt": "improve the network on a session's own videos, and keep it only if a held-out view agrees better",
+    "calibrate": "cameras from videos or pictures of a board, and how good they are",
+    "board": "draw a calibration board at exactly its size, with a ruler to check the print",
+    "convert-calibration": "write the calibration of one program as that of another",
 }
-"""Each lives in the module of its name, whose ``run(arguments)`` does it."""
+"""Each lives in the module of its name (``_`` for ``-``), whose ``run(arguments)`` does it."""
 OK, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 HELP = """usage: mocap3d [--help] [--version] COMMAND ...
 
@@ -51,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _dispatch(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        commands = "\n".join(f"  {name:<13}{purpose}" for name, purpose in COMMANDS.items())
+        commands = "\n".join(f"  {name:<21}{purpose}" for name, purpose in COMMANDS.items())
         print(HELP.format(commands=commands), end="")
         return OK
     if arguments[0] in ("-V", "--version"):
@@ -63,7 +70,7 @@ def _dispatch(arguments: list[str]) -> int:
         hint = f"Did you mean '{near[0]}'?" if near else "`mocap3d --help` lists the commands."
         return _say(f"error: there is no command '{name}'. {hint}", USER_ERROR)
     with _patience():
-        command = import_module(f"mocap3d.cli.{name}")
+        command = import_module(f"mocap3d.cli.{name.replace('-', '_')}")
     return command.run(rest)
 
 

@@ -1,5 +1,6 @@
 """Command lines to dataclasses: one class is at once the default, the flag and the help."""
 
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import TypeVar
@@ -17,13 +18,18 @@ def parse(command: type[T], arguments: Sequence[str], *, default: T | None = Non
     registry = tyro.constructors.ConstructorRegistry()
     registry.primitive_rule(_fraction)
     with registry:
-        name = f"mocap3d {command.__name__.lower()}"
+        name = f"mocap3d {_with_hyphens(command.__name__)}"
         try:
             if default is None:
                 return tyro.cli(command, prog=name, args=arguments)
             return tyro.cli(command, prog=name, args=arguments, default=default)
         except ValueError as refused:  # by an options class's own __post_init__
             raise Mocap3dError(f"{refused} See `{name} --help`.") from None
+
+
+def _with_hyphens(name: str) -> str:
+    """ConvertCalibration is the command convert-calibration."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
 
 
 def _fraction(info: tyro.constructors.PrimitiveTypeInfo) -> tyro.constructors.PrimitiveConstructorSpec[Fraction] | None:

@@ -1,0 +1,1 @@
+"""Teaching the network: pictures, variation, steps, checkpoints, validation."""

@@ -1,0 +1,1 @@
+"""Where detection meets fusion to learn: the network improves on what several views agree on."""
