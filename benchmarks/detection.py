@@ -16,7 +16,7 @@ from mocap3d.detection.estimators.open import open_estimator
 from mocap3d.detection.estimators.sapenet import calibration_of, network_of
 from mocap3d.detection.heatmaps import Modes
 from mocap3d.detection.options import DetectOptions
-from mocap3d.detection.training.data import Heap
+from mocap3d.detection.training.data import read_heap
 from mocap3d.detection.training.validate import answers_of, scores
 from mocap3d.detection.weights import load
 
@@ -34,7 +34,7 @@ class Pictures:
 
     def run(self) -> dict:
         """One row per detector."""
-        heap, rows = Heap.of(self.folder), {}
+        heap, rows = read_heap(self.folder), {}
         for name in self.detectors:
             file = load(name)
             net, calibration = network_of(file), calibration_of(file)
@@ -47,7 +47,7 @@ class Pictures:
                         Modes(answers.uv_px, answers.cov_px2, answers.log_weight), answers.confidence_logit.sigmoid()
                     )
                     held = coverage(found, answers.known_uv_px)
-                    rows[name]["doubt"] = {"variance": held.variance, "tail_share": held.tail_share}
+                    rows[name]["doubt"] = {"variance": held.variance.tolist(), "tail_share": held.tail_share.tolist()}
         return rows
 
 

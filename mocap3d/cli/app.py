@@ -20,7 +20,6 @@ COMMANDS = {
     "export-onnx": "write a keypoint network as an ONNX file",
     "train": "train a keypoint network on labelled pictures of people",
     "adapt": "improve the network on a session's own videos, and keep it only if a held-out view agrees better",
-    "calibrate": "cameras from videos or pictures of a board, and how good they are",
     "board": "draw a calibration board at exactly its size, with a ruler to check the print",
     "convert-calibration": "write the calibration of one program as that of another",
 }

@@ -1,7 +1,7 @@
 """Who people are and what they wear: MakeHuman's garments where there are some, else cloth painted on the body."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int32
@@ -59,12 +59,9 @@ def dressed(body: Body, garments: Mapping[str, tuple[Garment, ...]], rng: Genera
     surfaces, hair_shade = _Surfaces(), hair_colour(rng)
     bare = _bare(figure, surfaces, worn, outfit, hair, hair_shade, rng)
     layers = [_worn(figure, garment, surfaces, hair_shade, rng) for garment in worn]
-    mesh = joined([bare, *layers])
-    shared = surfaces.materials()
-    mesh = Mesh(
-        mesh.vertices, mesh.triangles, mesh.texture_uv, mesh.texture_triangles, mesh.colour,
-        np.concatenate([layer.material for layer in (bare, *layers)]), mesh.part, mesh.owner, shared,
-    )  # fmt: skip
+    # Layers choose from the surfaces of the whole person, so their materials are not to be counted up when joined.
+    material = np.concatenate([layer.material for layer in (bare, *layers)])
+    mesh = replace(joined([bare, *layers]), material=material, materials=surfaces.materials())
     n, k = body.n_drawn, body.weight.shape[1]
     return Actor(
         figure,
