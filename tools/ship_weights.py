@@ -16,7 +16,8 @@ LICENCE = "BSD-3-Clause; the trunk began as MediaPipe BlazePose's, Apache-2.0 (s
 def shipped_card(card: dict, commands: list[str], data: str) -> dict:
     """The card without paths of the machine that trained, and with how to do it again."""
     options = {key: value for key, value in card["options"].items() if key not in ("data", "val", "out", "init")}
-    return {**card, "options": options, "licence": LICENCE, "commands": commands, "data": data, "commit": _commit()}
+    told = {"licence": LICENCE, "command": "; ".join(commands), "data": data, "commit": _commit()}
+    return {**card, "options": options, "metrics": card["scores"], **told}
 
 
 def _commit() -> str:
