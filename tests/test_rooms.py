@@ -16,7 +16,7 @@ FLOORS = [
     {"calibration", "synchronisation", "detection", "fusion", "biomech", "evaluation", "export", "viz", "synthesis"},
     {"pipeline"},
     {"batch", "learning", "overview"},
-    {"cli"},
+    {"cli", "__main__"},
 ]
 EVERYWHERE = {"mocap3d", "torch", "numpy", "scipy", "jaxtyping", *sys.stdlib_module_names}
 GUESTS = {  # third-party packages that only some rooms may meet
@@ -27,6 +27,7 @@ GUESTS = {  # third-party packages that only some rooms may meet
     "distributed": {"batch"},
     "ezc3d": {"export", "evaluation"},
     "h5py": {"session", "detection"},
+    "matplotlib": {"viz"},
     "numba": {"solve", "synthesis"},
     "onnx": {"detection"},
     "onnxruntime": {"detection"},
