@@ -16,7 +16,8 @@ FLOORS = [
     {"calibration", "synchronisation", "detection", "fusion", "biomech", "evaluation", "export", "viz", "synthesis"},
     {"pipeline"},
     {"batch", "learning", "overview"},
-    {"cli", "__main__"},
+    {"cli"},
+    {"__main__"},
 ]
 EVERYWHERE = {"mocap3d", "torch", "numpy", "scipy", "jaxtyping", *sys.stdlib_module_names}
 GUESTS = {  # third-party packages that only some rooms may meet

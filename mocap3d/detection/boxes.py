@@ -1,7 +1,7 @@
-"""Person boxes in an image: upright, 3 wide to 4 high, centred on the person."""
+"""Person boxes in an image: 3 wide to 4 high, centred on the person, and turned with whoever lies or hangs."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -18,25 +18,33 @@ class PersonBox:
 
     centre_px: tuple[float, float]
     size_px: tuple[float, float]
-    """(width, height)."""
+    """(width, height), across and along the person."""
     score: float = 1.0
     """How sure it is that there is a person, 0 to 1."""
     tilt_rad: float = 0.0
-    """From upright, clockwise in the image; the box itself stays upright."""
+    """From upright, clockwise in the image."""
 
     @property
     def corners_px(self) -> tuple[float, float, float, float]:
-        """x0 y0 x1 y1."""
+        """x0 y0 x1 y1 of the upright rectangle around it."""
         (x, y), (w, h) = self.centre_px, self.size_px
-        return x - w / 2, y - h / 2, x + w / 2, y + h / 2
+        cos, sin = abs(math.cos(self.tilt_rad)), abs(math.sin(self.tilt_rad))
+        across, down = (cos * w + sin * h) / 2, (sin * w + cos * h) / 2
+        return x - across, y - down, x + across, y + down
+
+    @property
+    def area_px2(self) -> float:
+        """Of the upright rectangle around it."""
+        x0, y0, x1, y1 = self.corners_px
+        return (x1 - x0) * (y1 - y0)
 
 
 def iou(a: PersonBox, b: PersonBox) -> float:
-    """Intersection over union."""
+    """Intersection over union of the upright rectangles around two boxes."""
     ax0, ay0, ax1, ay1 = a.corners_px
     bx0, by0, bx1, by1 = b.corners_px
     shared = max(0.0, min(ax1, bx1) - max(ax0, bx0)) * max(0.0, min(ay1, by1) - max(ay0, by0))
-    union = a.size_px[0] * a.size_px[1] + b.size_px[0] * b.size_px[1] - shared
+    union = a.area_px2 + b.area_px2 - shared
     return shared / union if union > 0 else 0.0
 
 
@@ -52,17 +60,23 @@ def box_of_keypoints(
     uv_px: Float[np.ndarray, "k 2"],
     confidence: Float[np.ndarray, " k"] | None = None,
     *,
+    tilt_rad: float = 0.0,
     min_confidence: float = 0.2,
     min_keypoints: int = 3,
 ) -> PersonBox | None:
-    """The box around what is known of a person; None where too few keypoints are."""
+    """The box, turned by ``tilt_rad``, around what is known of a person; None where too few keypoints are."""
     known = np.isfinite(uv_px).all(1)
     if confidence is not None:
         known &= confidence >= min_confidence
     if known.sum() < min_keypoints:
         return None
     score = 1.0 if confidence is None else float(np.clip(confidence[known].mean(), 0, 1))
-    return box_around(uv_px[known].min(0), uv_px[known].max(0), score)
+    cos, sin = math.cos(tilt_rad), math.sin(tilt_rad)
+    image_from_person = np.array([[cos, -sin], [sin, cos]])
+    along = uv_px[known] @ image_from_person
+    box = box_around(along.min(0), along.max(0), score)
+    x, y = (float(value) for value in image_from_person @ np.array(box.centre_px))
+    return replace(box, centre_px=(x, y), tilt_rad=tilt_rad)
 
 
 def oks(

@@ -56,18 +56,13 @@ class Crops:
 def cut(
     image: UInt8[np.ndarray, "h w 3"], boxes: Sequence[PersonBox], size_px: tuple[int, int], *, border: int = 0
 ) -> tuple[UInt8[np.ndarray, "b h2 w2 3"], Crops]:
-    """The upright crops of boxes, and where they lie."""
-    crops = upright(boxes, size_px)
+    """The crops of boxes, and where they lie."""
+    crops = along(boxes, size_px)
     return crops.cut(image, border=border), crops
 
 
-def upright(boxes: Sequence[PersonBox], size_px: tuple[int, int]) -> Crops:
-    """Windows with the boxes' centres and heights, not turned; a box of another aspect gains or loses at its sides."""
-    return Crops(_affines([(box.centre_px, box.size_px[1] / size_px[1], 0.0) for box in boxes], size_px), size_px)
-
-
 def along(boxes: Sequence[PersonBox], size_px: tuple[int, int]) -> Crops:
-    """As :func:`upright`, but turned so that each person stands upright in the crop."""
+    """Windows with the boxes' centres, heights and tilts; a box of another aspect gains or loses at its sides."""
     windows = [(box.centre_px, box.size_px[1] / size_px[1], box.tilt_rad) for box in boxes]
     return Crops(_affines(windows, size_px), size_px)
 

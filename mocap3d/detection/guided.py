@@ -12,6 +12,7 @@ from torch import Tensor
 from mocap3d.detection.boxes import PersonBox, box_of_keypoints
 from mocap3d.detection.crops import Crops, cut
 from mocap3d.detection.estimators.estimator import Estimator
+from mocap3d.detection.posture import BodyAxis
 from mocap3d.detection.rows import Sighting, as_detections, to_image
 from mocap3d.session.read_ahead import read_ahead
 from mocap3d.session.records import Detections, Expected, VideoInfo
@@ -41,7 +42,7 @@ def look_again(
     Only frames in which somebody is expected are cut, and the person detector is not asked.
     """
     sightings, waiting = [], []
-    for place in _places(video, expected, estimator.size_px):
+    for place in _places(video, expected, estimator):
         waiting.append(place)
         if len(waiting) == GATHERED:
             sightings += _seen(waiting, estimator)
@@ -52,16 +53,18 @@ def look_again(
     return as_detections(sightings, expected.view, estimator.keypoint_set, len(video.t_s))
 
 
-def _places(video: VideoInfo, expected: Expected, size_px: tuple[int, int]) -> Iterator[_Place]:
+def _places(video: VideoInfo, expected: Expected, estimator: Estimator) -> Iterator[_Place]:
     """The crops, in order of frames; a person of whom too little is known to have a box is passed over."""
+    axis = BodyAxis.of(estimator.keypoint_set)
     of_frame: dict[int, list[int]] = {}
     for n, frame in enumerate(expected.frame.tolist()):
         of_frame.setdefault(frame, []).append(n)
     for frame, picture in read_ahead(frames(video.path, of_frame)):
         for n in of_frame[frame]:
             uv_px = expected.uv_px[n]
-            if (box := box_of_keypoints(uv_px.numpy())) is not None:
-                (pixels,), crops = cut(picture, [box], size_px)
+            tilt = axis.tilt_rad(uv_px.numpy()) if axis else 0.0
+            if (box := box_of_keypoints(uv_px.numpy(), tilt_rad=tilt)) is not None:
+                (pixels,), crops = cut(picture, [box], estimator.size_px)
                 yield _Place(frame, int(expected.person[n]), box, pixels, crops, crops.to_crop(uv_px[None])[0])
 
 

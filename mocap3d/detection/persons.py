@@ -12,7 +12,8 @@ from torch import Tensor
 from mocap3d.detection import weights
 from mocap3d.detection.blazepose_detector import INPUT_PX, PersonNet
 from mocap3d.detection.boxes import ASPECT, MARGIN, PersonBox, upright_angle
-from mocap3d.detection.crops import Crops, upright
+from mocap3d.detection.crops import Crops, along
+from mocap3d.detection.posture import leaning
 from mocap3d.detection.runtime import deployed
 
 MIN_SCORE = 0.5
@@ -63,7 +64,7 @@ class PersonFinder:
 
     def _search(self, image: np.ndarray, squares: list[PersonBox]) -> Candidates:
         """What the network says of squares of an image."""
-        crops = upright(squares, (INPUT_PX, INPUT_PX))
+        crops = along(squares, (INPUT_PX, INPUT_PX))
         batch = torch.from_numpy(crops.cut(image)).to(self._device).permute(0, 3, 1, 2).float() / 255
         return _in_image(self._net(batch), crops, image.shape[:2])
 
@@ -133,7 +134,7 @@ def _box(row: np.ndarray, score: float) -> PersonBox:
     hip, rim = row[5:7], row[7:9]
     right, down = (float(value) for value in rim - hip)
     height = 2 * math.hypot(right, down) * MARGIN
-    tilt = upright_angle(math.pi / 2 + math.atan2(down, right))
+    tilt = leaning(upright_angle(math.pi / 2 + math.atan2(down, right)))
     return PersonBox((float(hip[0]), float(hip[1])), (ASPECT * height, height), score, tilt)
 
 

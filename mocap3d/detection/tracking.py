@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mocap3d.detection.boxes import PersonBox, box_of_keypoints, iou, oks
+from mocap3d.detection.posture import BodyAxis
 
 Keypoints = Float[np.ndarray, "k 2"]
 Confidence = Float[np.ndarray, " k"]
@@ -56,8 +57,10 @@ class Track:
 class Tracker:
     """The people of one view. Numbers are never given twice; a person counts from the second sighting on."""
 
-    def __init__(self, options: TrackOptions | None = None) -> None:
+    def __init__(self, options: TrackOptions | None = None, axis: BodyAxis | None = None) -> None:
+        """With ``axis``, boxes turn with whoever lies or hangs."""
         self._options = options or TrackOptions()
+        self._axis = axis
         self._tracks: tuple[Track, ...] = ()
         self._next = 0
         self._since_search = 0
@@ -113,7 +116,7 @@ class Tracker:
         return frozenset(track.person for track in self._tracks if not track.missed)
 
     def _predicted(self, track: Track, expected: Keypoints | None) -> Track:
-        box = None if expected is None else box_of_keypoints(expected)
+        box = None if expected is None else self._box(expected)
         if box is None:
             (x, y), (dx, dy) = track.box.centre_px, track.velocity_px
             box = replace(track.box, centre_px=(x + dx, y + dy))
@@ -140,7 +143,7 @@ class Tracker:
         self._tracks = tuple(tracks)
 
     def _updated(self, track: Track, seen: tuple[Keypoints, Confidence] | None) -> Track:
-        box = None if seen is None or not self._is_good(*seen) else box_of_keypoints(*seen)
+        box = None if seen is None or not self._is_good(*seen) else self._box(*seen)
         if seen is None or box is None:
             damped = (self._options.damping * track.velocity_px[0], self._options.damping * track.velocity_px[1])
             return replace(track, velocity_px=damped, missed=track.missed + 1)
@@ -150,6 +153,10 @@ class Tracker:
         if track.uv_px is not None and not track.missed:
             velocity = _shift(track.uv_px, *seen)
         return replace(track, box=box, velocity_px=velocity, uv_px=seen[0], sightings=track.sightings + 1, missed=0)
+
+    def _box(self, uv_px: Keypoints, confidence: Confidence | None = None) -> PersonBox | None:
+        tilt = self._axis.tilt_rad(uv_px, confidence) if self._axis else 0.0
+        return box_of_keypoints(uv_px, confidence, tilt_rad=tilt)
 
     def _is_good(self, uv_px: Keypoints, confidence: Confidence) -> bool:
         known = np.isfinite(uv_px).all(1)

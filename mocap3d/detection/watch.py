@@ -6,6 +6,7 @@ Frame by frame, because each frame says where to look in the next; the crops of 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -15,6 +16,7 @@ from jaxtyping import UInt8
 from mocap3d.detection.boxes import PersonBox
 from mocap3d.detection.crops import cut
 from mocap3d.detection.estimators.estimator import Estimator
+from mocap3d.detection.posture import BodyAxis
 from mocap3d.detection.rows import Sighting, as_detections, likeliest, split, to_image
 from mocap3d.detection.tracking import Tracker, TrackOptions
 from mocap3d.session.read_ahead import read_ahead
@@ -78,7 +80,8 @@ def watch(
         for view, wanted in spans.items():
             pictures = read_ahead(frames(videos[view].path, [frame for span in wanted for frame in span]), AHEAD)
             stack.enter_context(closing(pictures))
-            running += [_View(view, list(wanted), pictures, options, len(videos[view].t_s))] if wanted else []
+            tracker = partial(Tracker, options, BodyAxis.of(models.estimator.keypoint_set))
+            running += [_View(view, list(wanted), pictures, tracker, len(videos[view].t_s))] if wanted else []
         while running:
             pictures = [next(view.pictures) for view in running]
             _look(running, pictures, models)
@@ -97,15 +100,15 @@ class _View:
         view: ViewId,
         spans: list[range],
         pictures: Iterator[tuple[int, Picture]],
-        options: TrackOptions,
+        new_tracker: Callable[[], Tracker],
         n_frames: int,
     ) -> None:
         self.view, self.spans, self.pictures = view, spans, pictures
-        self._options, self._n_frames = options, n_frames
+        self._new_tracker, self._n_frames = new_tracker, n_frames
         self._begin()
 
     def _begin(self) -> None:
-        self.tracker = Tracker(self._options)
+        self.tracker = self._new_tracker()
         self.seen: list[Sighting] = []
 
     def taken(self, keypoint_set: str) -> Watched:

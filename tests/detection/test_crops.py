@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mocap3d.detection.boxes import PersonBox
-from mocap3d.detection.crops import along, cut, upright
+from mocap3d.detection.crops import along, cut
 
 SIZE_PX = (192, 256)
 
@@ -94,6 +94,6 @@ def test_no_boxes_no_crops():
 
 
 def test_square_windows_keep_the_height():
-    crops = upright([PersonBox((50.0, 50.0), (75.0, 100.0))], (256, 256))
+    crops = along([PersonBox((50.0, 50.0), (75.0, 100.0))], (256, 256))
     corners = crops.to_image(torch.tensor([[[-0.5, -0.5], [255.5, 255.5]]]))[0]
     assert corners.flatten().tolist() == pytest.approx([0.0, 0.0, 100.0, 100.0], abs=1e-4)

@@ -1,7 +1,7 @@
 """Fine-tuning a network on one recording, from labels that several views agreed on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,15 +11,16 @@ import torch
 from jaxtyping import Float, Int
 
 from mocap3d.detection import weights
-from mocap3d.detection.boxes import PersonBox, box_of_keypoints
+from mocap3d.detection.boxes import box_of_keypoints
 from mocap3d.detection.crops import cut
 from mocap3d.detection.estimators.sapenet import network_of, size_of
 from mocap3d.detection.losses import LossOptions
+from mocap3d.detection.posture import BodyAxis
 from mocap3d.detection.runtime import Device
 from mocap3d.detection.training.augment import AugmentOptions
 from mocap3d.detection.training.batches import BatchOptions
 from mocap3d.detection.training.card import started_from
-from mocap3d.detection.training.data import Heap, read_heap
+from mocap3d.detection.training.data import KEYPOINT_SET, Heap, read_heap
 from mocap3d.detection.training.meter import Progress
 from mocap3d.detection.training.options import BudgetOptions, OptimiserOptions, TrainOptions
 from mocap3d.detection.training.train import Run, deterministic
@@ -146,14 +147,15 @@ def _train_options(start: weights.WeightFile, options: TuneOptions, folder: Path
 
 def _crops_of_view(labels: ViewLabels, size_px: tuple[int, int]) -> list[tuple[bytes, np.ndarray, np.ndarray]]:
     """(JPEG, keypoints in the crop, weights) of every label, in its order."""
-    crop_px = (round(size_px[0] * MARGIN), round(size_px[1] * MARGIN))
+    crop_px, axis = (round(size_px[0] * MARGIN), round(size_px[1] * MARGIN)), BodyAxis.of(KEYPOINT_SET)
     found: dict[int, tuple[bytes, np.ndarray, np.ndarray]] = {}
     for number, image in frames(labels.video, np.unique(labels.frame).tolist()):
         for i in np.flatnonzero(labels.frame == number):
-            box = box_of_keypoints(labels.uv_px[i])
+            tilt = axis.tilt_rad(labels.uv_px[i]) if axis else 0.0
+            box = box_of_keypoints(labels.uv_px[i], tilt_rad=tilt)
             if box is None:
                 continue
-            wide = PersonBox(box.centre_px, (box.size_px[0] * MARGIN, box.size_px[1] * MARGIN))
+            wide = replace(box, size_px=(box.size_px[0] * MARGIN, box.size_px[1] * MARGIN))
             pixels, crops = cut(image, [wide], crop_px)
             encoded = cv2.imencode(".jpg", pixels[0][..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
             uv_px = crops.to_crop(torch.from_numpy(labels.uv_px[i][None]))[0].numpy()
