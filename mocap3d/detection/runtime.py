@@ -2,9 +2,11 @@
 
 import copy
 import logging
+import threading
 import warnings
 from collections.abc import Callable
-from functools import cached_property
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, cached_property, partial
 from typing import Literal
 
 import torch
@@ -47,12 +49,13 @@ def deployed(
     """The module for inference on the device of ``examples``, its inputs at batch 1; any batch in, tuples out.
 
     What comes out of one item depends on no other item and not on how many there are: sums are taken in another order
-    for another batch, 1e-7 apart, which a tracker may turn into pixels. On a CPU therefore each item runs alone, which
-    costs little there; on a GPU all calls are filled up to ``batch``. ``after`` is what is done with the outputs,
-    under the same rule. The module itself is not touched; the work is done at the first call.
+    for another batch, 1e-7 apart, which a tracker may turn into pixels. On a CPU therefore each item runs alone, on one
+    thread, and as many at once as PyTorch may use threads; on a GPU all calls are filled up to ``batch``. ``after`` is
+    what is done with the outputs, under the same rule. The module itself is not touched; the work is done at the first
+    call.
     """
     if examples[0].device.type == "cpu":
-        return _InChunks(lambda: _frozen(module, examples), after, 1)
+        return _OneByOne(lambda: _frozen(module, examples), after)
     return _InChunks(lambda: _eager(module, examples[0].device), after, batch)
 
 
@@ -84,6 +87,40 @@ class _Plain(nn.Module):
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         output = self.module(*inputs)
         return (output,) if isinstance(output, Tensor) else tuple(output)
+
+
+class _OneByOne:
+    """A network that is given one item at a time, several at once in threads of their own.
+
+    Two threads that share the work of one crop wait for each other after every layer: on a busy machine, forever.
+    """
+
+    def __init__(self, make: Callable[[], Network], after: Network) -> None:
+        self._make, self._after = make, after
+
+    @cached_property
+    def _network(self) -> Network:
+        return _workers(torch.get_num_threads()).submit(self._make).result()
+
+    def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        n, network = len(inputs[0]), self._network
+        assert n, "there is nothing to compute"
+
+        @torch.inference_mode()
+        def run(item: int) -> tuple[Tensor, ...]:
+            return self._after(*network(*(tensor[item : item + 1].contiguous() for tensor in inputs)))
+
+        parts = _workers(torch.get_num_threads()).map(run, range(n))
+        return tuple(torch.cat(of_all) for of_all in zip(*parts, strict=True))
+
+
+@cache
+def _workers(n: int) -> ThreadPoolExecutor:
+    """Threads that compute alone."""
+    pool, all_there = ThreadPoolExecutor(n, initializer=partial(torch.set_num_threads, 1)), threading.Barrier(n)
+    list(pool.map(lambda _: all_there.wait(), range(n)))
+    torch.set_num_threads(n)  # what was said last holds for threads that are made later
+    return pool
 
 
 class _InChunks:
