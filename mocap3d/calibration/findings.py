@@ -1,7 +1,7 @@
 """What is odd about the sightings of a target, in words: with what was found, what was needed and what to do."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -11,6 +11,7 @@ from mocap3d.calibration.boards import DICTIONARIES, AprilGrid, Charuco, Chessbo
 from mocap3d.calibration.finders import finder_of
 from mocap3d.calibration.sighting import Sighting
 from mocap3d.calibration.targets import Pattern, Target
+from mocap3d.errors import CalibrationError
 from mocap3d.session.images import image_paths
 from mocap3d.session.records import VideoInfo, ViewId
 from mocap3d.session.video import frames
@@ -36,6 +37,24 @@ class Finding:
     views: tuple[ViewId, ...]
     frames: Mapping[ViewId, tuple[int, ...]]
     """Where it shows, if not everywhere."""
+
+
+def refused(*findings: Finding) -> CalibrationError:
+    """Findings after which no calibration is possible."""
+    return CalibrationError("; ".join(f"{finding.code}: {finding.text}" for finding in findings))
+
+
+def no_common_view(islands: Sequence[Sequence[ViewId]]) -> Finding:
+    """Groups of views that never see the target at the same instant."""
+    groups = "; ".join(" + ".join(island) for island in islands)
+    return Finding(
+        "no-common-view",
+        f"the views fall into {len(islands)} groups that never see a target at the same instant: {groups}. Carry the "
+        "target slowly through where the pictures of two groups overlap, so that cameras of both see it at once; if "
+        "they did, check that the recordings are synchronised.",
+        tuple(view for island in islands for view in island),
+        {},
+    )
 
 
 Sightings = Mapping[ViewId, Mapping[int, Sighting]]

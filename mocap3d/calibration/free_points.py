@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import isfinite
 from typing import Literal
 
 import numpy as np
@@ -65,10 +66,15 @@ class ScenePoints:
     def __post_init__(self):
         if not self.points_m:
             raise ValueError("points_m is empty; needed at least one named point.")
-        if self.sigma_px <= 0:
+        for name, place in self.points_m.items():
+            if not all(map(isfinite, place)):
+                raise ValueError(f"points_m.{name} is {list(place)}; needed three numbers.")
+        if not self.sigma_px > 0:
             raise ValueError(f"sigma_px is {self.sigma_px:g}; needed more than 0.")
         for view, pixels in self.pixels.items():
-            for name in pixels:
+            for name, pixel in pixels.items():
+                if not all(map(isfinite, pixel)):
+                    raise ValueError(f"pixels.{view}.{name} is {list(pixel)}; leave out points that are not seen.")
                 if name not in self.points_m:
                     raise ValueError(
                         f"pixels.{view} has a point '{name}' that points_m lacks.{did_you_mean(name, self.points_m)}"

@@ -1,7 +1,7 @@
 """Targets looked for in the recordings of all views at once."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
@@ -105,6 +105,13 @@ def subset(observations: TargetObservations, index: Int[Tensor, " s"]) -> Target
         uv_px=observations.uv_px[:, index],
         sigma_px=observations.sigma_px[:, index],
     )
+
+
+def without_views(observations: TargetObservations, views: Collection[ViewId]) -> TargetObservations:
+    """The same with some views blind."""
+    uv_px = observations.uv_px.clone()
+    uv_px[[row for row, view in enumerate(observations.views) if view in views]] = torch.nan
+    return replace(observations, uv_px=uv_px)
 
 
 _Look = tuple[ViewId, int, Sighting]

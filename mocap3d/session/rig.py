@@ -29,7 +29,9 @@ class LensTable:
     """OpenCV's order: k1 k2 p1 p2 k3 ... for brown, k1 k2 k3 k4 for kannala-brandt."""
 
     def __post_init__(self):
-        allowed = {LensModel.PINHOLE: (0,), LensModel.BROWN: (4, 5, 8, 12), LensModel.KANNALA_BRANDT: (4,)}[self.model]
+        allowed = {LensModel.PINHOLE: (0,), LensModel.BROWN: (4, 5, 8, 12, 14), LensModel.KANNALA_BRANDT: (4,)}[
+            self.model
+        ]
         if len(self.distortion) not in allowed:
             counts = " or ".join(map(str, allowed))
             raise ValueError(

@@ -14,6 +14,9 @@ from mocap3d.geometry.rigid import Rigid, rotation_from_rotvec
 from mocap3d.session.records import CalibratedRig, TargetObservations
 from mocap3d.synthesis.ring import ring_rig
 
+RATE_HZ = 10.0
+"""Instants per second."""
+
 
 @dataclass(frozen=True)
 class BoardSceneOptions:
@@ -105,7 +108,7 @@ def shown(
         p_in_target=p_in_target,
         views=views,
         size_px={view: rig.cameras[view].size_px for view in views},
-        t_s=torch.arange(n, dtype=torch.float64) / 10,
+        t_s=torch.arange(n, dtype=torch.float64) / RATE_HZ,
         frame=torch.where(found.any(-1), frames, -1),
         uv_px=uv_px,
         sigma_px=torch.where(found, options.sigma_px, torch.nan).double(),
@@ -113,10 +116,12 @@ def shown(
     return BoardScene(rig, world_from_target, observations)
 
 
-def carried(options: BoardSceneOptions, middle_in_target: Float[Tensor, "3"]) -> Rigid:
-    """World_from_target (t) of a target swung through the volume on incommensurable curves."""
+def carried(options: BoardSceneOptions, middle_in_target: Float[Tensor, "3"], *, delay_s: float = 0.0) -> Rigid:
+    """World_from_target (t) of a target swung through the volume on incommensurable curves; all of it ``delay_s``
+    later."""
     rng = np.random.default_rng((options.seed, 45))
-    turns = 2 * np.pi * (np.linspace(0, 1, options.n_instants)[:, None] * [3, 2.3, 5, 6.5, 9, 7] + rng.random(6))
+    share = np.linspace(0, 1, options.n_instants) + delay_s * RATE_HZ / max(options.n_instants - 1, 1)
+    turns = 2 * np.pi * (share[:, None] * [3, 2.3, 5, 6.5, 9, 7] + rng.random(6))
     place = np.array(options.middle_m) + np.array(options.reach_m) * np.sin(turns[:, :3])
     upright = rotation_from_rotvec(torch.tensor([np.pi / 2, 0.0, 0.0], dtype=torch.float64))
     yaw, pitch, roll = turns[:, 3], 0.6 * np.sin(turns[:, 4]), 0.5 * np.sin(turns[:, 5])

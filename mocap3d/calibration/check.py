@@ -1,0 +1,168 @@
+"""Whether a calibration still holds, by what the cameras see: people, or a board.
+
+One camera at a time may move, the others hold the world: by how many pixels would it have to? Cameras that moved
+falsify this for the others, so the one whose move explains most is let loose first, and the rest is asked again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mocap3d.calibration.people_adjust import Fitted, adjusted, copies
+from mocap3d.calibration.people_points import cameras_of, moved_cameras, off_px
+from mocap3d.calibration.people_problem import LOST, N_OF_VIEW, looked_at
+from mocap3d.calibration.people_sightings import Sightings, sightings_of_people, sightings_of_target, spread
+from mocap3d.errors import CalibrationError
+from mocap3d.geometry.camera import Camera
+from mocap3d.session.records import CalibratedRig, TargetObservations, Tracks2D, ViewId
+
+TURN_SIGMA, MOVE_SIGMA_M = 0.03, 0.03
+"""What touching does to a camera, about: 2 degrees, 3 cm. Keeps the answer finite where few cameras hold the world."""
+SURE = 4.0
+"""Sigmas beyond which a shift is no accident, one camera among several being asked."""
+NEGLIGIBLE = 0.25
+"""Shares of the sightings' own noise: shifts below hardly change a result."""
+NEGLIGIBLE_PX = 0.3
+CENTRE_SIGMA_PX = 40.0
+N_BODIES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class CameraCheck:
+    """One camera's answer."""
+
+    view: ViewId
+    holds: bool
+    shift_px: float
+    """By how far its picture would have to shift for what it sees to agree with the other cameras (RMS over what was
+    seen)."""
+    sigma_px: float
+    """Doubt of that: so much comes out, too, where nothing moved."""
+    turn_deg: float
+    move_mm: float
+
+    @property
+    def text(self) -> str:
+        """The verdict in words."""
+        number = f"{self.shift_px:.1f} +- {self.sigma_px:.1f} px"
+        if self.holds:
+            return f"{self.view}: holds ({number} from where the other cameras have it)"
+        return (
+            f"{self.view}: does not hold: its picture is {number} from where the other cameras have it, as if "
+            f"turned by {self.turn_deg:.2f} degrees and moved by {self.move_mm:.0f} mm"
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checked:
+    """All answers, and the cameras that explain what was seen."""
+
+    checks: tuple[CameraCheck, ...]
+    loose: tuple[int, ...]
+    """Cameras that do not hold."""
+    cameras: Mapping[ViewId, Camera]
+    """With these where they are now."""
+
+
+def check(rig: CalibratedRig, tracks: Tracks2D) -> tuple[CameraCheck, ...]:
+    """Whether each camera still holds, by the people it sees."""
+    return checked(rig, sightings_of_people(tracks)).checks
+
+
+def check_board(rig: CalibratedRig, observations: Sequence[TargetObservations]) -> tuple[CameraCheck, ...]:
+    """The same by a board (the one that most corners are known of); its size does not matter."""
+    seen = [each for each in observations if len(each.views) > 1]
+    if not seen:
+        raise CalibrationError("no board was seen by two views. Film it before all cameras at once.")
+    most = max(seen, key=lambda each: int(each.uv_px.isfinite().all(-1).sum()))
+    return checked(rig, sightings_of_target(most)).checks
+
+
+def checked(rig: CalibratedRig, sightings: Sightings, *, centre: bool = False) -> Checked:
+    """The answers by any sightings. ``centre``: principal points may shift, too."""
+    cameras = dict(zip(sightings.views, cameras_of(rig, sightings.views), strict=True))
+    few = spread(sightings.of_bodies(np.asarray(sightings.shared.any(1))), N_BODIES)
+    now, loose = dict(cameras), []
+    answers, found = _round(few, cameras, now, loose, centre=centre)
+    # Two cameras at least must hold the world, and one of two.
+    while len(loose) < max(len(cameras) - 2, 1) and not all(answers[v].holds for v in found):
+        trials = {v: moved_cameras(fitted.x, cameras) for v, fitted in found.items() if not answers[v].holds}
+        cost = {v: _cost(few, trial) for v, trial in trials.items()}
+        first = min(cost, key=lambda v: cost[v])
+        loose.append(first)
+        now = trials[first]
+        answers[first] = _answer(found[first], few, first)
+        more, found = _round(few, cameras, now, loose, centre=centre)
+        answers |= more
+    if loose:
+        final = _fit(few, cameras, now, loose, centre=centre)
+        answers |= {v: _answer(final, few, v) for v in loose}
+        now = moved_cameras(final.x, cameras)
+    in_order = tuple(answers[v] for v in range(len(cameras)))
+    return Checked(in_order, tuple(v for v in loose if not answers[v].holds), now)
+
+
+def _round(
+    sightings: Sightings,
+    cameras: Mapping[ViewId, Camera],
+    now: Mapping[ViewId, Camera],
+    loose: Sequence[int],
+    *,
+    centre: bool,
+) -> tuple[dict[int, CameraCheck], dict[int, Fitted]]:
+    """Every camera that is not loose yet, asked together with those that are.
+
+    Where fewer than two others would hold the world, the loose ones are held where they were put.
+    """
+    answers, fits = {}, {}
+    enough = len(cameras) - len(loose) - 1 >= min(2, len(cameras) - 1)
+    views = list(cameras)
+    for v in (v for v in range(len(cameras)) if v not in loose):
+        held = cameras if enough else {view: now[view] if n in loose else cameras[view] for n, view in enumerate(views)}
+        fits[v] = _fit(sightings, held, now, [*loose, v] if enough else [v], centre=centre)
+        answers[v] = _answer(fits[v], sightings, v)
+    return answers, fits
+
+
+def _cost(sightings: Sightings, cameras: Mapping[ViewId, Camera]) -> float:
+    """How badly cameras explain what was seen, by one measure for all: Cauchy's, of the stated sigmas."""
+    off = off_px(sightings, list(cameras.values())) / sightings.sigma_px
+    known = off[~np.isnan(off)]
+    return float(np.log1p(np.minimum(known, LOST) ** 2).mean())
+
+
+def _fit(
+    sightings: Sightings,
+    cameras: Mapping[ViewId, Camera],
+    now: Mapping[ViewId, Camera],
+    loose: Sequence[int],
+    *,
+    centre: bool,
+) -> Fitted:
+    """The loose cameras adjusted, the others held; points are triangulated where the cameras are by now."""
+    free = np.zeros((len(cameras), N_OF_VIEW), bool)
+    free[list(loose), :6] = True
+    free[list(loose), 7:] = centre
+    sigma = np.full(free.shape, np.inf)
+    sigma[:, :3], sigma[:, 3:6], sigma[:, 7:] = TURN_SIGMA, MOVE_SIGMA_M, CENTRE_SIGMA_PX
+    sigma /= np.sqrt(copies(sightings))
+    return adjusted(sightings, list(cameras.values()), free, sigma, with_limbs=False, begin=list(now.values()))
+
+
+def _answer(fitted: Fitted, sightings: Sightings, v: int) -> CameraCheck:
+    """How far view v came out from where it was calibrated, and whether that is more than chance and worth a word."""
+    x, problem = fitted.x, fitted.problem
+    off = problem.off_start(x)[v]
+    looked = looked_at(problem, x, v)
+    slope = looked.by_view[looked.here]
+    spread_of = np.einsum("mac,mad->cd", slope, slope) / max(len(slope), 1)
+    shift_px = float(np.sqrt(max(off @ spread_of @ off, 0.0)))
+    sigma_px = float(np.sqrt(max(np.trace(spread_of @ fitted.cov_of_view(v)), 0.0)))
+    own_px = float(np.median(problem.sightings.sigma_px[v][looked.here])) * problem.noise if looked.here.any() else 0.0
+    least = max(NEGLIGIBLE * own_px, NEGLIGIBLE_PX)
+    holds = shift_px < max(SURE * sigma_px, least)
+    turn_deg = float(np.degrees(np.linalg.norm(off[:3])))
+    return CameraCheck(
+        sightings.views[v], bool(holds), shift_px, max(sigma_px, 1e-6), turn_deg, 1000 * float(np.linalg.norm(off[3:6]))
+    )
