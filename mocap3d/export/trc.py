@@ -31,7 +31,7 @@ def write_trc(points: Points3D, person: str, path: Path, *, up: Literal["y", "z"
         raise FormatError(
             f"{path}: there is no instant to write, and OpenSim hangs on a TRC without rows. Export none."
         )
-    who = person_index(points, person)
+    who = person_index(points.people, person)
     with write_text_atomically(path) as file:
         file.write(_header(path.name, points))
         for block in _blocks(points, who, up):

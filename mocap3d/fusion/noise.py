@@ -67,7 +67,7 @@ def measure_noise(tracks: Tracks2D, person: int, rig: PackedRig) -> NoiseModel:
     spread = _spread(sample)
     n_times = len(sample.stretch)
     draft = NoiseModel(torch.from_numpy(scale2), share, memory, spread, bias)
-    news = independent_instants(draft, n_times) / n_times
+    news = independent_instants(draft, n_times) / max(n_times, 1)
     return replace(draft, scale2=torch.from_numpy(np.maximum(scale2 * _factors(sample, news), _LEAST)))
 
 

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int, Int8
 from torch import Tensor
 
 from mocap3d.geometry.camera import Camera
+from mocap3d.skeletons.kinematics import ScaledSkeleton
 from mocap3d.skeletons.skeleton import Skeleton
 
 ViewId = str
@@ -37,6 +38,8 @@ class Person:
     name: str
     height_m: float | None = None
     mass_kg: float | None = None
+    length_m: Mapping[str, float] = field(default_factory=dict)
+    """Measured between joint centres, by segment: femur, tibia, humerus, forearm ...; femur_r where sides differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +209,49 @@ class Points3D:
     """Values of :class:`Provenance`."""
     noise: tuple[NoiseModel, ...] = ()
     """Of each person's 2D keypoints, where it was measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """Skeletons in motion: constant lengths, joints that turn. All people share one kinematic tree.
+
+    Shapes: j joints, s spans of the tree. A rotation's covariance is that of the small turn, about the axes of the
+    segment that is turned, by which it may be off.
+    """
+
+    skeletons: tuple[ScaledSkeleton, ...]
+    """Of each person; their lengths do not change over time."""
+    people: tuple[str, ...]
+    t_s: Float[Tensor, " t"]
+    rate: Fraction
+    root_in_world: Float[Tensor, "t p 3"]
+    root_cov_m2: Float[Tensor, "t p 3 3"]
+    parent_from_joint: Float[Tensor, "t p j 3 3"]
+    """Rotations; of the root: world_from_root. The identity in the anatomical position, but for the root."""
+    rotation_cov_rad2: Float[Tensor, "t p j 3 3"]
+    span_cov_rad2: Float[Tensor, "t p s 3 3"]
+    """The same for the rotation between the two segments of each span."""
+    joint_in_world: Float[Tensor, "t p j 3"]
+    joint_cov_m2: Float[Tensor, "t p j 3 3"]
+    provenance: Int8[Tensor, "t p j"]
+    """Of each joint's turn, by the keypoints that show it: values of :class:`Provenance`. Missing turns are NaN."""
+
+
+@dataclass(frozen=True, slots=True)
+class JointAngles:
+    """Anatomical angles of people over time; a angles, named as in OpenSim."""
+
+    people: tuple[str, ...]
+    names: tuple[str, ...]
+    """e.g. hip_flexion_r, knee_angle_r."""
+    t_s: Float[Tensor, " t"]
+    rate: Fraction
+    angle_rad: Float[Tensor, "t p a"]
+    """Without jumps by full turns; NaN = missing."""
+    sigma_rad: Float[Tensor, "t p a"]
+    provenance: Int8[Tensor, "t p a"]
+    observable: tuple[tuple[str, ...], ...]
+    """Per person and angle, in words: "measured", or what keeps it from being so."""
 
 
 @dataclass(frozen=True, slots=True)

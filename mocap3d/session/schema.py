@@ -37,7 +37,7 @@ class SessionTable:
     calibration: Path | None = None
     """The calibration file, where it is not the only one in the session folder or in calibration/."""
     people: tuple[Person, ...] = ()
-    """``[[people]]``: name, and height_m and mass_kg where known."""
+    """``[[people]]``: name, and height_m, mass_kg and length_m (of segments, e.g. femur) where known."""
     views: Mapping[ViewId, ViewTable] = field(default_factory=dict)
     reconstruct: Mapping[str, object] = field(default_factory=dict)
     """Options of ``mocap3d reconstruct``."""
@@ -58,3 +58,6 @@ def _check_body(person: Person) -> None:
         raise ValueError(f"'{person.name}' has height_m = {person.height_m:g}; needed metres, e.g. 1.75.")
     if person.mass_kg is not None and not 1.0 < person.mass_kg < 700.0:
         raise ValueError(f"'{person.name}' has mass_kg = {person.mass_kg:g}; needed kilograms, e.g. 70.")
+    for segment, length_m in person.length_m.items():
+        if not 0.01 < length_m < 1.0:
+            raise ValueError(f"'{person.name}' has length_m.{segment} = {length_m:g}; needed metres, e.g. 0.42.")

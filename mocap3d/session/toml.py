@@ -1,5 +1,6 @@
 """TOML tables read into frozen dataclasses: every key known, every type checked, every error naming file and key."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -15,6 +16,7 @@ from mocap3d.session.views import did_you_mean, listed
 
 T = TypeVar("T")
 
+DECIMAL_COMMA = re.compile(r"^[^#\[]*=\s*(\d+),(\d+)\s*(?:#.*)?$", re.MULTILINE)
 KINDS = {
     bool: "true or false",
     int: "a whole number",
@@ -35,7 +37,14 @@ def read_toml(path: Path, *, error: type[Mocap3dError] = SessionError) -> dict[s
         raise error(f"{path} is not a text file in UTF-8. Save it as UTF-8.") from None
     except tomllib.TOMLDecodeError as problem:
         hint = " Windows paths need 'single quotes'." if "hex" in str(problem) or "escape" in str(problem) else ""
+        hint = hint or _comma_hint(path)
         raise error(f"{path} is not valid TOML: {problem}. Mend that line.{hint}") from None
+
+
+def _comma_hint(path: Path) -> str:
+    """For a decimal comma, which TOML does not know."""
+    found = DECIMAL_COMMA.search(path.read_text(encoding="utf-8-sig"))
+    return f" Numbers have a decimal point: {found[1]}.{found[2]}, not {found[1]},{found[2]}." if found else ""
 
 
 def typed(
@@ -63,7 +72,9 @@ class _Refused(Exception):
 
 
 def _mismatch(key: str, found: object, kind: Any) -> _Refused:
-    return _Refused(f"'{key}' is {found!r}; needed {_kind(kind)}.")
+    comma = re.fullmatch(r"\s*(\d+),(\d+)\s*", found) if isinstance(found, str) else None
+    hint = f" Write it with a decimal point and without quotes: {comma[1]}.{comma[2]}." if comma else ""
+    return _Refused(f"'{key}' is {found!r}; needed {_kind(kind)}.{hint}")
 
 
 def _dataclass(table: Mapping[str, object], cls: type[T], key: str) -> T:

@@ -81,7 +81,13 @@ def make_workload(options: WorkloadOptions = WorkloadOptions()) -> Workload:
     """Truth and noisy 2D points: 0.3 GB for 60,000 frames of 8 cameras, 0.5 GB while making them."""
     skeleton = load_skeleton("halpe26")
     by_name = lively_person(options.n_frames, seed=options.seed, fps=options.fps)
-    p_in_world = np.stack([by_name[name] for name in skeleton.keypoints], axis=1)
+    return workload_of(np.stack([by_name[name] for name in skeleton.keypoints], axis=1), skeleton, options)
+
+
+def workload_of(
+    p_in_world: Float[np.ndarray, "t k 3"], skeleton: Skeleton, options: WorkloadOptions = WorkloadOptions()
+) -> Workload:
+    """The same cameras and noise before another motion, of ``skeleton``'s keypoints near the world's origin."""
     rig = ring_of_cameras(options.n_cams, seed=options.seed)
     rng = np.random.default_rng([options.seed, 33])
     uv_px = _noise_px(rng, (options.n_cams, *p_in_world.shape[:2]), options)

@@ -155,3 +155,20 @@ def test_a_broken_file_is_refused(tmp_path, content, complaint):
         path.write_bytes(content)
     with pytest.raises(SessionError, match=rf"a\.toml .*{complaint}"):
         read_toml(path)
+
+
+def test_a_decimal_comma_is_told_apart_from_other_mistakes(tmp_path):
+    path = tmp_path / "session.toml"
+    path.write_text('[[people]]\nname = "Ada"\nheight_m = 1,75\n')
+    with pytest.raises(SessionError, match=r"decimal point: 1\.75, not 1,75"):
+        read_toml(path)
+    with pytest.raises(SessionError, match=r"height_m' is '1,75'; needed a number.* without quotes: 1\.75"):
+        typed({"name": "Ada", "height_m": "1,75"}, Inner, source="session.toml")
+
+
+def test_other_broken_lines_say_nothing_of_commas(tmp_path):
+    path = tmp_path / "session.toml"
+    path.write_text("size = [1,75\n")
+    with pytest.raises(SessionError) as caught:
+        read_toml(path)
+    assert "decimal" not in str(caught.value)

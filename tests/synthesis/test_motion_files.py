@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from mocap3d.errors import FormatError
+from mocap3d.session.motion_files.amc import read_amc
+from mocap3d.session.motion_files.bvh import read_bvh
 from mocap3d.synthesis.motion.amp_humanoid import read_amp_humanoid
-from mocap3d.synthesis.motion.asf_amc import read_amc
-from mocap3d.synthesis.motion.bvh import read_bvh
+from mocap3d.synthesis.motion.clip import clip_of_tree
 from mocap3d.synthesis.motion.joint_positions import read_joint_positions
 from mocap3d.synthesis.motion.read import read_clip
 
@@ -93,7 +94,7 @@ def test_bvh_turns_by_its_channels_in_their_order(order, tmp_path):
     frames = "1 2 3 10 20 30 40 50 60\n1 2 3 11 20 30 40 50 60"
     path = tmp_path / "clip.bvh"
     path.write_text(BVH.format(order=names, frames=frames))
-    clip = read_bvh(path, unit_m=0.01)
+    clip = clip_of_tree(read_bvh(path), unit_m=0.01)
     hips = about(order[0], 10) @ about(order[1], 20) @ about(order[2], 30)
     arm = hips @ about(order[0], 40) @ about(order[1], 50) @ about(order[2], 60)
     knee = np.array([1.0, 2.0, 3.0]) + hips @ [0, -80, 0]
@@ -107,13 +108,13 @@ def test_bvh_turns_by_its_channels_in_their_order(order, tmp_path):
 def test_bvh_unit_is_told_by_the_leg(tmp_path):
     path = tmp_path / "clip.bvh"
     path.write_text(BVH.format(order="Zrotation Xrotation Yrotation", frames="0 90 0 0 0 0 0 0 0\n" * 2))
-    assert read_bvh(path).p_in_world[0, 0, 2] == pytest.approx(0.9)
+    assert clip_of_tree(read_bvh(path)).p_in_world[0, 0, 2] == pytest.approx(0.9)
 
 
 def test_amc_angles_are_counted_in_the_bones_own_frame(tmp_path):
     (tmp_path / "7.asf").write_text(ASF)
     (tmp_path / "7_01.amc").write_text(AMC)
-    clip = read_amc(tmp_path / "7_01.amc")
+    clip = clip_of_tree(read_amc(tmp_path / "7_01.amc"))
     inch = 0.0254 / 0.45
     foot = about("Z", 90) @ about("X", 30) @ about("Z", -90) @ [0, -10, 0]
     assert clip.joints == ("root", "leg", "leg_end")

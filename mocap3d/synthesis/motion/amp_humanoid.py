@@ -12,8 +12,9 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from mocap3d.errors import FormatError
+from mocap3d.session.motion_files.tree import Tree
 from mocap3d.session.rate import exact_rate
-from mocap3d.synthesis.motion.clip import Clip, Tree
+from mocap3d.synthesis.motion.clip import Clip
 
 _RECONSTRUCT = np.zeros(0).__reduce__()[0]  # numpy keeps it under different names
 ADMITTED = {

@@ -1,25 +1,20 @@
 """What every motion file is turned into: joints in a Z-up world of metres, and how each is turned."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
-from scipy.spatial.transform import Rotation
 
 from mocap3d.errors import FormatError
+from mocap3d.session.motion_files.tree import TreeMotion, likely_unit_m
 from mocap3d.session.views import did_you_mean
 
 WORLD_FROM_Y_UP = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 """Files are Y up with the rest pose facing +z and its left at +x; ours is Z up, facing +x, with its left at +y."""
-CMU_UNIT_M = 0.0254 / 0.45
-"""Lengths of CMU's ASF files are inches divided by 0.45."""
-UNITS_M = (1.0, 0.01, 0.001, CMU_UNIT_M)
 THROWN, FASTEST = 35.0, 12.0  # m/s: out of a rest pose, and a person's joint at the start of a clip
 GLIDE_FRAMES = 8
-LEG_M = 0.82  # hip to ankle of a person of 1.7 m (Drillis & Contini 1966)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,35 +49,11 @@ class Clip:
         return replace(self, p_in_world=self.p_in_world[first:], world_from_joint=self.world_from_joint[first:])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Tree:
-    """A skeleton of offsets, parents before their children."""
-
-    joints: tuple[str, ...]
-    parents: tuple[int, ...]
-    offset: Float[np.ndarray, "j 3"]
-    """Of each joint from its parent in the rest pose, in the file's own unit and axes."""
-
-    def posed(
-        self, parent_from_joint: Sequence[Rotation], root: Float[np.ndarray, "t 3"]
-    ) -> tuple[Float[np.ndarray, "t j 3"], Float[np.ndarray, "t j 3 3"]]:
-        """Forward kinematics, in the file's unit and axes: positions, and rotations away from the rest pose."""
-        turns: list[Rotation] = []
-        positions: list[np.ndarray] = []
-        for parent, offset, local in zip(self.parents, self.offset, parent_from_joint, strict=True):
-            turns.append(local if parent < 0 else turns[parent] * local)
-            positions.append(root if parent < 0 else positions[parent] + turns[parent].apply(offset))
-        matrices = [np.broadcast_to(turn.as_matrix(), (len(root), 3, 3)) for turn in turns]
-        return np.stack(positions, axis=1), np.stack(matrices, axis=1)
-
-
-def in_our_world(
-    p_y_up: Float[np.ndarray, "t j 3"], turn_y_up: Float[np.ndarray, "t j 3 3"], unit_m: float
-) -> tuple[Float[np.ndarray, "t j 3"], Float[np.ndarray, "t j 3 3"]]:
-    """From a file's Y-up axes and unit to ours."""
-    return p_y_up @ WORLD_FROM_Y_UP.T * unit_m, WORLD_FROM_Y_UP @ turn_y_up @ WORLD_FROM_Y_UP.T
-
-
-def likely_unit_m(leg_length: float) -> float:
-    """Metres per unit of a file that does not say: the customary unit that makes its leg most like a person's."""
-    return min(UNITS_M, key=lambda unit_m: abs(np.log(leg_length * unit_m / LEG_M)))
+def clip_of_tree(motion: TreeMotion, *, unit_m: float | None = None) -> Clip:
+    """A clip in our world; a unit that is neither given nor stated is the customary one that fits the legs best."""
+    unit_m = unit_m or motion.unit_m or likely_unit_m(motion.tree.leg_length())
+    p_y_up, turn_y_up = motion.posed()
+    p_in_world = p_y_up @ WORLD_FROM_Y_UP.T * unit_m
+    return Clip(
+        motion.path, motion.tree.joints, motion.rate, p_in_world, WORLD_FROM_Y_UP @ turn_y_up @ WORLD_FROM_Y_UP.T
+    )

@@ -3,6 +3,7 @@
 Source: J. Lander, "Working with motion capture file formats", Game Developer (1998).
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,10 +13,11 @@ from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
 from mocap3d.errors import FormatError
-from mocap3d.synthesis.motion.clip import Clip, Tree, in_our_world
+from mocap3d.session.motion_files.tree import Tree, TreeMotion
 
 RATE = Fraction(120)  # of all CMU recordings; the files do not say
 DOFS = ("rx", "ry", "rz")
+ROOT_DOFS = ("tx", "ty", "tz", *DOFS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,21 +31,36 @@ class _Bone:
     dof: tuple[str, ...]
 
 
-def read_amc(path: Path, *, asf: Path | None = None, rate: Fraction = RATE) -> Clip:
-    """A clip; its skeleton is ``<subject>.asf`` beside ``<subject>_<trial>.amc`` unless another is named."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Skeleton:
+    """What an .asf file says."""
+
+    bones: dict[str, _Bone]
+    """By name, parents first."""
+    root_dof: tuple[str, ...]
+    unit_m: float
+    degrees: bool
+
+
+def read_amc(path: Path, *, asf: Path | None = None, rate: Fraction = RATE) -> TreeMotion:
+    """One person's motion; the skeleton is ``<subject>.asf`` beside ``<subject>_<trial>.amc`` if no other is named."""
     asf = asf or path.with_name(f"{path.stem.rsplit('_', 1)[0]}.asf")
     if not asf.is_file():
         raise FormatError(f"{path}: its skeleton {asf.name} was not found beside it. Needed: the subject's .asf file.")
-    bones, unit_m, degrees = _read_asf(asf)
-    angles = _read_angles(path)
-    tree, bone_of_joint = _tree(bones)
-    root = np.asarray(angles["root"])
-    turns = [_turn(bones, angles, bone, degrees=degrees, n_frames=len(root)) for bone in bone_of_joint]
-    p_in_world, world_from_joint = in_our_world(*tree.posed(turns, root[:, :3]), unit_m)
-    return Clip(path, tree.joints, rate, p_in_world, world_from_joint)
+    skeleton = _read_asf(asf)
+    frames = _read_angles(path)
+    tree, bone_of_joint = _tree(skeleton.bones)
+    try:
+        root = _columns(skeleton.root_dof, frames["root"], ROOT_DOFS)
+        turns = [_turn(skeleton, frames, bone, root) for bone in bone_of_joint]
+    except (ValueError, IndexError) as error:
+        raise FormatError(
+            f"{path}: does not fit its skeleton {asf.name} ({error}). Needed: the skeleton of the same subject."
+        ) from error
+    return TreeMotion(path, tree, rate, root[:, :3], np.stack(turns, axis=1), skeleton.unit_m)
 
 
-def _tree(bones: dict[str, _Bone]) -> tuple[Tree, tuple[str, ...]]:
+def _tree(bones: Mapping[str, _Bone]) -> tuple[Tree, tuple[str, ...]]:
     """Joints where bones begin, and one more at the end of each last bone; with the bone that turns each."""
     joints, parents, offsets, owners = ["root"], [-1], [np.zeros(3)], ["root"]
     for name, bone in bones.items():
@@ -60,20 +77,27 @@ def _tree(bones: dict[str, _Bone]) -> tuple[Tree, tuple[str, ...]]:
     return Tree(tuple(joints), tuple(parents), np.stack(offsets)), tuple(owners)
 
 
-def _turn(bones: dict[str, _Bone], angles: dict[str, list], name: str, *, degrees: bool, n_frames: int) -> Rotation:
+def _turn(
+    skeleton: _Skeleton, frames: Mapping[str, list], name: str, root: Float[np.ndarray, "t 6"]
+) -> Float[np.ndarray, "t 3 3"]:
     """How a bone is turned against its parent: its angles, counted in its own frame."""
     if name == "root":
-        return Rotation.from_euler("xyz", np.asarray(angles[name])[:, 3:], degrees=degrees)
-    if name not in angles:
-        return Rotation.identity()
-    bone, given = bones[name], np.asarray(angles[name])
-    full = np.zeros((n_frames, 3))
-    full[:, [DOFS.index(dof) for dof in bone.dof]] = given
-    return bone.axis * Rotation.from_euler("xyz", full, degrees=degrees) * bone.axis.inv()
+        return Rotation.from_euler("xyz", root[:, 3:], degrees=skeleton.degrees).as_matrix()
+    if name not in frames:
+        return np.tile(np.eye(3), (len(root), 1, 1))
+    bone = skeleton.bones[name]
+    own = Rotation.from_euler("xyz", _columns(bone.dof, frames[name], DOFS), degrees=skeleton.degrees)
+    return (bone.axis * own * bone.axis.inv()).as_matrix()
 
 
-def _read_asf(path: Path) -> tuple[dict[str, _Bone], float, bool]:
-    """Bones by name, parents first; metres per unit; whether angles are degrees."""
+def _columns(dof: Sequence[str], given: list[list[float]], wanted: Sequence[str]) -> Float[np.ndarray, "t n"]:
+    """The numbers of a bone in the order ``wanted``; what it has no freedom for is 0."""
+    full = np.zeros((len(given), len(wanted)))
+    full[:, [wanted.index(name) for name in dof]] = given
+    return full
+
+
+def _read_asf(path: Path) -> _Skeleton:
     sections = _sections(path)
     try:
         units = dict(line.split()[:2] for line in sections["units"])
@@ -84,8 +108,12 @@ def _read_asf(path: Path) -> tuple[dict[str, _Bone], float, bool]:
             parent, *children = line.split()
             if parent not in ("begin", "end"):
                 bones |= {child: _bone(blocks[child], parent, degrees=degrees) for child in children}
-        return bones, 0.0254 / float(units["length"]), degrees
-    except (KeyError, ValueError, IndexError) as error:
+        root = {key: words for key, *words in (line.split() for line in sections.get("root", []))}
+        if any(float(word) for key in ("position", "orientation") for word in root.get(key, [])):
+            raise ValueError("its root is moved in the rest pose, which is not supported")
+        root_dof = tuple(word.lower() for word in root.get("order", ROOT_DOFS))
+        return _Skeleton(bones, root_dof, 0.0254 / float(units["length"]), degrees)
+    except (KeyError, ValueError, IndexError, ZeroDivisionError) as error:
         raise FormatError(f"{path}: not readable as an Acclaim skeleton ({error!r}). Needed: an .asf file.") from error
 
 
@@ -102,7 +130,7 @@ def _sections(path: Path) -> dict[str, list[str]]:
     return sections
 
 
-def _blocks(lines: list[str]) -> dict[str, dict[str, list[str]]]:
+def _blocks(lines: Sequence[str]) -> dict[str, dict[str, list[str]]]:
     """The words after each key of every begin ... end block, by the block's ``name``."""
     blocks: dict[str, dict[str, list[str]]] = {}
     block: dict[str, list[str]] = {}
@@ -116,9 +144,10 @@ def _blocks(lines: list[str]) -> dict[str, dict[str, list[str]]]:
     return blocks
 
 
-def _bone(block: dict[str, list[str]], parent: str, *, degrees: bool) -> _Bone:
+def _bone(block: Mapping[str, Sequence[str]], parent: str, *, degrees: bool) -> _Bone:
     offset = np.array([float(word) for word in block["direction"]]) * float(block["length"][0])
-    axis = Rotation.from_euler("xyz", [float(word) for word in block["axis"][:3]], degrees=degrees)
+    *angles, order = block["axis"] if len(block["axis"]) == 4 else (*block["axis"], "XYZ")
+    axis = Rotation.from_euler(order.lower(), [float(word) for word in angles], degrees=degrees)
     return _Bone(parent, offset, axis, tuple(block.get("dof", ())))
 
 

@@ -1,0 +1,1 @@
+"""What motion means to people who study bodies: joint angles, signals, gait."""

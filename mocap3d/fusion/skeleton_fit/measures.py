@@ -1,0 +1,152 @@
+"""What stays constant of a person: lengths and keypoint offsets, with what is known of them beforehand."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mocap3d.errors import FusionError
+from mocap3d.fusion.skeleton_fit.packed_tree import PackedTree, ancestry
+from mocap3d.skeletons.kinematics import KinematicTree, Placement
+from mocap3d.skeletons.naming import did_you_mean
+
+SYMMETRY_M = 0.003
+"""One sigma between left and right; legs differ by 5 mm on average (Knutson 2005, Chiropr Osteopat 13:11)."""
+_MEASURED_M = 0.003
+"""One sigma of a length that somebody measured on the person."""
+_USUAL_HEIGHT_M = 1.70
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measures:
+    """Lengths (j) and offsets (k 3), and which of them are estimated, as ``solve.tree.border`` lists them."""
+
+    height_m: float
+    length: np.ndarray
+    offset: np.ndarray
+    free: np.ndarray
+    """(m 2): (0, joint) for a length, (1 + axis, keypoint) for a part of an offset."""
+    known_by: np.ndarray
+    """(k q): the estimated ones that move each keypoint, -1 beyond the last."""
+    mean: np.ndarray
+    """(m)"""
+    usual_sigma: np.ndarray
+    """(j): of a length, before the recording is looked at."""
+    information: np.ndarray
+    """(m m), 1/m^2: of people at large, of left and right being alike, of what was measured."""
+
+    @property
+    def values(self) -> np.ndarray:
+        """(m)"""
+        return np.array([self.length[i] if what == 0 else self.offset[i, what - 1] for what, i in self.free])
+
+    def moved(self, step: np.ndarray) -> "Measures":
+        """With a step (m) added; no length falls below a third of the usual."""
+        length, offset = self.length.copy(), self.offset.copy()
+        for (what, i), mean, change in zip(self.free, self.mean, step, strict=True):
+            if what == 0:
+                length[i] = max(length[i] + change, mean / 3)
+            else:
+                offset[i, what - 1] += change
+        return replace(self, length=length, offset=offset)
+
+
+def expected_measures(
+    packed: PackedTree, placements: tuple[Placement | None, ...], height_m: float, measured_m: Mapping[str, float]
+) -> Measures:
+    """Those of people of that height; ``measured_m`` by joint, segment, or either without its side (femur)."""
+    joints = packed.tree.joints
+    length = np.array([joint.length_ratio for joint in joints]) * height_m
+    sigma = np.array([joint.length_ratio_sigma for joint in joints]) * height_m
+    for name, value in measured_m.items():
+        for j in _measured_joints(packed.tree, name):
+            length[j], sigma[j] = value, _MEASURED_M
+    zero = (0.0, 0.0, 0.0)
+    offset = np.array([p.offset_ratio if p else zero for p in placements]).reshape(-1, 3) * height_m
+    offset_sigma = np.array([p.sigma_ratio if p else zero for p in placements]).reshape(-1, 3) * height_m
+    free = _free(packed, offset_sigma)
+    mean = np.array([length[i] if what == 0 else offset[i, what - 1] for what, i in free])
+    spread = np.array([sigma[i] if what == 0 else offset_sigma[i, what - 1] for what, i in free])
+    information = np.diag(1 / spread**2) + _symmetry(packed, placements, free)
+    return Measures(height_m, length, offset, free, _movers(packed, free), mean, sigma, information)
+
+
+def told_height_m(packed: PackedTree, p: np.ndarray) -> float:
+    """Body height that the limbs between keypoints p (t k 3) agree on, or a usual one."""
+    ratios = [joint.length_ratio for joint in packed.tree.joints]
+    told = [told_length_m(packed, p, j) / ratios[j] for j in range(1, len(ratios))]
+    told = [value for value in told if np.isfinite(value)]
+    return float(np.median(told)) if told else _USUAL_HEIGHT_M
+
+
+def told_length_m(packed: PackedTree, p: np.ndarray, j: int) -> float:
+    """Median distance of the keypoints at a limb's two joint centres; NaN where there are none."""
+    at = {int(anchor): k for k, anchor in enumerate(packed.anchor) if anchor >= 0 and packed.is_centre[k]}
+    k, m = at.get(j), at.get(int(packed.parent[j]))
+    if k is None or m is None:
+        return np.nan
+    apart = np.linalg.norm(p[:, k] - p[:, m], axis=-1)
+    return float(np.median(apart[np.isfinite(apart)])) if np.isfinite(apart).any() else np.nan
+
+
+def _measured_joints(tree: KinematicTree, name: str) -> list[int]:
+    """The far ends of a segment, or of both sides'; only a segment with one far end has a length."""
+    ends = {joint.segment: tree.children(j) for j, joint in enumerate(tree.joints) if joint.segment}
+    known = {segment: far[0] for segment, far in ends.items() if len(far) == 1}
+    if found := [
+        j for segment, j in known.items() if name in (segment, segment.removesuffix("_r"), segment.removesuffix("_l"))
+    ]:
+        return found
+    raise FusionError(f"no segment '{name}' has a length that can be stated.{did_you_mean(name, sorted(known))}")
+
+
+def _free(packed: PackedTree, offset_sigma: np.ndarray) -> np.ndarray:
+    below = ancestry(packed.parent)
+    anchors = packed.anchor[packed.anchor >= 0]
+    lengths = [(0, j) for j in range(1, len(packed.parent)) if below[j, anchors].any()]
+    parts = [
+        (1 + axis, k)
+        for k in range(len(offset_sigma))
+        if packed.anchor[k] >= 0
+        for axis in range(3)
+        if offset_sigma[k, axis] > 0
+    ]
+    return np.array(lengths + parts, np.int64).reshape(-1, 2)
+
+
+def _movers(packed: PackedTree, free: np.ndarray) -> np.ndarray:
+    below = ancestry(packed.parent)
+    lists = [
+        [m for m, (what, i) in enumerate(free) if (below[i, anchor] if what == 0 else i == k)] if anchor >= 0 else []
+        for k, anchor in enumerate(packed.anchor)
+    ]
+    longest = max(map(len, lists), default=0)
+    return np.array([row + [-1] * (longest - len(row)) for row in lists], np.int64).reshape(len(lists), longest)
+
+
+def _symmetry(packed: PackedTree, placements: tuple[Placement | None, ...], free: np.ndarray) -> np.ndarray:
+    """(m m): left and right are alike; offsets to the side are mirror images."""
+    place = {(int(what), int(i)): m for m, (what, i) in enumerate(free)}
+    out = np.zeros((len(free), len(free)))
+    for (what, i), m in place.items():
+        other = place.get(
+            (what, packed.tree.joints[i].mirror if what == 0 else _mirror_keypoint(packed, placements, i))
+        )
+        if other is None or other <= m:
+            continue
+        sign = -1.0 if what == 3 else 1.0
+        row = np.zeros(len(free))
+        row[m], row[other] = 1.0, -sign
+        out += np.outer(row, row) / SYMMETRY_M**2
+    return out
+
+
+def _mirror_keypoint(packed: PackedTree, placements: tuple[Placement | None, ...], k: int) -> int:
+    """The keypoint with the mirrored placement; itself where there is none."""
+    own = placements[k]
+    assert own is not None
+    x, y, z = own.offset_ratio
+    for other, p in enumerate(placements):
+        if p and p.anchor == packed.tree.joints[own.anchor].mirror and p.offset_ratio == (x, y, -z) and other != k:
+            return other
+    return k

@@ -1,0 +1,252 @@
+"""Gauss-Newton on a window of instants: poses, and on a sample of windows the constant measures with them.
+
+    sum rho_views(r' W r) + posture at rest and beyond its limits + rho_motion(second differences)
+
+Each is divided by its own sigma. Its normal matrix is block-pentadiagonal in time (``solve.chain``), with a thin border
+for the measures.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mocap3d.fusion.skeleton_fit.measures import Measures
+from mocap3d.fusion.skeleton_fit.packed_tree import PackedTree
+from mocap3d.fusion.skeleton_fit.pose import Placed, Poses, place
+from mocap3d.solve import chain, sequence
+from mocap3d.solve import tree as kernels
+
+_DAMPING = 0.1
+"""Information, in 1/rad^2 and 1/m^2, that keeps a step finite: it slows nothing that is seen at all."""
+_HUBER_MOTION = 2.5
+_LIMIT_SIGMA_RAD = np.radians(3.0)
+_REST_S = 0.3
+"""A body that rests a little off its ease does so for that long: instants within it say the same thing."""
+_CAUTION = 1e-3
+"""Where a step made things worse: relative damping of the next one."""
+_ENOUGH = 1e-3
+"""Relative gain below which more steps are not worth it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenByViews:
+    """The 2D points: see ``solve.sequence.linearise_views``."""
+
+    cameras: np.ndarray
+    obs: np.ndarray
+    tau2: float
+
+    def linearise(self, x: np.ndarray, h: np.ndarray, g: np.ndarray) -> float:
+        return sequence.linearise_views(self.cameras, 0, self.obs, x, self.tau2, h, g)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NearPoints:
+    """Points (t 3 k), NaN where missing, that keypoints lie near; one sigma in metres, Huber beyond two."""
+
+    p: np.ndarray
+    sigma_m: float
+
+    def linearise(self, x: np.ndarray, h: np.ndarray, g: np.ndarray) -> float:
+        apart = np.where(np.isfinite(self.p), x - self.p, 0.0)
+        size = np.linalg.norm(apart, axis=1) / self.sigma_m
+        drawn_in = 1 / np.maximum(size / 2, 1)
+        weight = np.isfinite(self.p[:, 0]) * drawn_in / self.sigma_m**2
+        h[:] = 0
+        h[:, [0, 3, 5]] = weight[:, None]
+        g[:] = weight[:, None] * apart
+        return float((size * size * drawn_in * (2 - drawn_in)).sum())
+
+
+Data = SeenByViews | NearPoints
+"""What is known of keypoints: ``linearise`` fills in h (t 6 k) and g (t 3 k) at x (t 3 k), and returns the cost."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prior:
+    """How people move and rest: weight (n) of second differences, ease_weight (j 3)."""
+
+    motion: np.ndarray
+    ease_weight: np.ndarray
+
+
+def loose_prior(packed: PackedTree, rate: float, *, turn_s2: float = 200.0, root_s2: float = 30.0) -> Prior:
+    """Accelerations (rad/s^2, m/s^2) that bodies hardly exceed; what such a prior takes off a motion is not counted."""
+    weight = np.full(packed.n, (rate * rate / turn_s2) ** 2)
+    weight[:3] = (rate * rate / root_s2) ** 2
+    return Prior(weight, 1 / (packed.spread**2 * max(1.0, _REST_S * rate)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class System:
+    """The normal equations of a window at its poses."""
+
+    placed: Placed
+    h: np.ndarray
+    g: np.ndarray
+    matrix: np.ndarray
+    gradient: np.ndarray
+    w: np.ndarray
+    cost: float
+
+    def factor(self, caution: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+        """See ``solve.chain.factor``; ``caution`` makes steps shorter (Marquardt 1963)."""
+        matrix, inv_pivot, lower = self.matrix, np.empty_like(self.matrix), np.zeros_like(self.matrix)
+        if caution > 0:
+            matrix, n = matrix.copy(), matrix.shape[1]
+            matrix[:, range(n), range(n)] += caution * (matrix[:, range(n), range(n)] + 6 * self.w)
+        chain.factor(matrix, self.w, inv_pivot, lower)
+        return inv_pivot, lower
+
+
+def linearised(packed: PackedTree, measures: Measures, poses: Poses, data: Data, prior: Prior) -> System:
+    """All terms at the given poses."""
+    n_times, n = len(poses.root), packed.n
+    placed = place(packed, measures.length, measures.offset, poses)
+    n_points = placed.x.shape[2]
+    h, g = np.zeros((n_times, 6, n_points)), np.zeros((n_times, 3, n_points))
+    cost = data.linearise(placed.x, h, g)
+    matrix, gradient = np.empty((n_times, n, n)), np.empty((n_times, n))
+    tree = (packed.parent, packed.kind, packed.axes, packed.column)
+    kernels.normal(*tree, packed.segment, placed.world, placed.joint, placed.x, h, g, matrix, gradient)
+    cost += kernels.linearise_posture(
+        packed.kind,
+        packed.column,
+        poses.turn,
+        poses.angle,
+        packed.ease,
+        packed.ease_turn,
+        prior.ease_weight,
+        packed.least,
+        packed.most,
+        1 / _LIMIT_SIGMA_RAD**2,
+        matrix,
+        gradient,
+    )
+    w = np.zeros((n_times, n))
+    if n_times > 2:
+        cost += kernels.linearise_motion(
+            packed.kind, packed.column, poses.root, poses.turn, poses.angle, prior.motion, _HUBER_MOTION, gradient, w
+        )
+    matrix[:, range(n), range(n)] += _DAMPING
+    return System(placed, h, g, matrix, gradient, w, cost)
+
+
+def solve_poses(
+    packed: PackedTree,
+    measures: Measures,
+    poses: Poses,
+    data: Data,
+    prior: Prior,
+    *,
+    steps: int,
+    enough: float = _ENOUGH,
+) -> System:
+    """Improve the poses of a window, in place; returns the system at the solution."""
+    system, caution = linearised(packed, measures, poses, data, prior), 0.0
+    for _ in range(steps):
+        inv_pivot, lower = system.factor(caution)
+        step = np.empty((*system.gradient.shape, 1))
+        chain.solve(inv_pivot, lower, system.w, -system.gradient[..., None], step)
+        tried = poses.copy()
+        kernels.advance(packed.kind, packed.column, step[..., 0], tried.root, tried.turn, tried.angle)
+        there = linearised(packed, measures, tried, data, prior)
+        if not there.cost <= system.cost:
+            caution = max(10 * caution, _CAUTION)
+            continue
+        gained = system.cost - there.cost
+        poses.put(slice(None), tried)
+        system, caution = there, caution / 10 if caution > _CAUTION else 0.0
+        if gained < enough * system.cost:
+            break
+    return system
+
+
+def solve_measures(
+    packed: PackedTree,
+    measures: Measures,
+    windows: Sequence[tuple[Poses, Data]],
+    prior: Prior,
+    *,
+    steps: int,
+    persistence: float,
+) -> tuple[Measures, np.ndarray]:
+    """Improve poses (in place) and measures together; with the covariance (m m) of the measures.
+
+    ``persistence``: how many times less many instants tell about a constant, because their errors persist.
+    """
+    systems = [linearised(packed, measures, poses, data, prior) for poses, data in windows]
+    caution, schur = 0.0, np.eye(len(measures.free))
+    for _ in range(steps):
+        schur, pull, responses = _reduced(packed, measures, systems, persistence, caution)
+        step = -np.linalg.solve(schur, pull)
+        tried = measures.moved(step)
+        moved = [poses.copy() for poses, _ in windows]
+        for poses, response in zip(moved, responses, strict=True):
+            move = -(response[..., 0] + response[..., 1:] @ step)
+            kernels.advance(packed.kind, packed.column, move, poses.root, poses.turn, poses.angle)
+        there = [linearised(packed, tried, q, data, prior) for q, (_, data) in zip(moved, windows, strict=True)]
+        before, after = _total(systems, measures, persistence), _total(there, tried, persistence)
+        if not after <= before:
+            caution = max(10 * caution, _CAUTION)
+            continue
+        measures, systems, caution = tried, there, caution / 10 if caution > _CAUTION else 0.0
+        for (poses, _), q in zip(windows, moved, strict=True):
+            poses.put(slice(None), q)
+        if before - after < _ENOUGH * before:
+            break
+    schur, _, _ = _reduced(packed, measures, systems, persistence, 0.0)
+    return measures, persistence * np.linalg.inv(schur)
+
+
+def _total(systems: Sequence[System], measures: Measures, persistence: float) -> float:
+    apart = measures.values - measures.mean
+    return sum(system.cost for system in systems) + persistence * float(apart @ measures.information @ apart)
+
+
+def _reduced(
+    packed: PackedTree, measures: Measures, systems: Sequence[System], persistence: float, caution: float
+) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+    """Normal matrix (m m) and gradient (m) of the measures, poses eliminated; responses (t n 1+m) of the poses."""
+    schur = persistence * measures.information
+    pull = schur @ (measures.values - measures.mean)
+    responses = []
+    for system in systems:
+        mixed, own, own_pull = _border(packed, measures, system)
+        inv_pivot, lower = system.factor(caution)
+        sides = np.concatenate([system.gradient[..., None], mixed], axis=-1)
+        response = np.empty_like(sides)
+        chain.solve(inv_pivot, lower, system.w, sides, response)
+        both = np.tensordot(mixed, response, axes=((0, 1), (0, 1)))
+        schur = schur + own - both[:, 1:]
+        pull = pull + own_pull - both[:, 0]
+        responses.append(response)
+    schur[np.diag_indices_from(schur)] *= 1 + caution
+    return schur, pull, responses
+
+
+def _border(packed: PackedTree, measures: Measures, system: System) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    n_times, n = system.gradient.shape
+    m = len(measures.free)
+    mixed, own, pull = np.empty((n_times, n, m)), np.empty((m, m)), np.empty(m)
+    tree = (packed.parent, packed.kind, packed.axes, packed.column, packed.segment, packed.direction)
+    placed = system.placed
+    arrays = (placed.world, placed.joint, placed.x, system.h, system.g)
+    kernels.border(*tree, measures.free, measures.known_by, *arrays, mixed, own, pull)
+    return mixed, own, pull
+
+
+def sensitivity(packed: PackedTree, measures: Measures, system: System, times: np.ndarray) -> np.ndarray:
+    """(n_times n m): how the poses at some instants follow the measures, which are off by the same all the time."""
+    part = System(
+        Placed(system.placed.world[times], system.placed.joint[times], system.placed.x[times]),
+        system.h[times],
+        system.g[times],
+        system.matrix[times],
+        system.gradient[times],
+        system.w[times],
+        system.cost,
+    )
+    mixed, _, _ = _border(packed, measures, part)
+    return -np.linalg.solve(part.matrix, mixed)
