@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from mocap3d.biomech.angles import joint_angles
+from mocap3d.biomech.gait import Gait, gait_of_people
 from mocap3d.calibration.formats.native import write_calibration
 from mocap3d.calibration.load import load_calibration
 from mocap3d.detection.detect import KEYPOINTS, Progress, detect, detect_expected, detector_of
@@ -19,14 +21,28 @@ from mocap3d.fusion.associate import AssociateOptions, associate
 from mocap3d.fusion.fit import FitOptions, fit_sequence
 from mocap3d.fusion.guidance import doubtful, expected_sightings, with_second_look
 from mocap3d.fusion.points import PointsOptions, triangulate_tracks
-from mocap3d.session.records import CalibratedRig, Person, Points3D, Quality, Session, Timeline, Tracks2D
+from mocap3d.fusion.skeleton_fit.fit import SkeletonOptions, fit_skeleton
+from mocap3d.session.records import (
+    CalibratedRig,
+    JointAngles,
+    Motion,
+    Person,
+    Points3D,
+    Quality,
+    Session,
+    Timeline,
+    Tracks2D,
+)
 from mocap3d.session.session import TOML_NAME, load_session
 from mocap3d.session.timeline import make_timeline
 from mocap3d.session.toml import typed
-from mocap3d.solve import rays, sequence
+from mocap3d.solve import rays, sequence, tree
 from mocap3d.solve.compiled import is_compiled
 from mocap3d.synthesis.scene import Scene
 from mocap3d.synthesis.session_writer import CALIBRATIONS, CalibrationFile, write_session
+from mocap3d.viz.angle_curves import angle_sections
+from mocap3d.viz.content import ReportContent
+from mocap3d.viz.report import write_report
 
 log = logging.getLogger("mocap3d")
 
@@ -38,13 +54,15 @@ STAGES = (
     "triangulating",
     "fitting whole sequences",
     "thinking again where 3D differs from a view",
+    "fitting skeletons",
     "assessing",
 )
 COMPILING = " (compiling kernels, once per machine: about half a minute)"
-RESULTS = "results"
+RESULTS, REPORT = "results", "report.html"
 _MAY_BE_ZERO = {
     *(f"associate.{name}" for name in ("min_keypoints", "min_score", "lost_s", "join_s", "min_seen_s")),
     *(f"fit.{name}" for name in ("max_gap_s", "threads")),
+    "skeleton.threads",
 }
 CalibrationKind = Literal["qualisys", "pose2sim", "native"]
 
@@ -56,12 +74,13 @@ class ReconstructOptions:
     associate: AssociateOptions = field(default_factory=AssociateOptions)
     points: PointsOptions = field(default_factory=PointsOptions)
     fit: FitOptions = field(default_factory=FitOptions)
+    skeleton: SkeletonOptions = field(default_factory=SkeletonOptions)
     detect: DetectOptions = field(default_factory=DetectOptions)
     calibration_unit: Literal["m", "cm", "mm", "in"] | None = None
     """Length unit of a calibration file that does not state its own (anipose)."""
 
     def __post_init__(self):
-        for room in ("associate", "points", "fit"):
+        for room in ("associate", "points", "fit", "skeleton"):
             for name, value in asdict(getattr(self, room)).items():
                 _check_number(f"{room}.{name}", value)
 
@@ -73,11 +92,17 @@ class Reconstruction:
     session: Session
     options: ReconstructOptions
     rig: CalibratedRig
+    timeline: Timeline
     tracks: Tracks2D
     triangulated: Points3D
     """Every instant on its own."""
     points: Points3D
-    """The result: whole sequences at once."""
+    """Keypoints, whole sequences at once."""
+    motion: Motion
+    """Skeletons of constant lengths, from the same 2D points."""
+    angles: JointAngles
+    gait: dict[str, Gait]
+    """Of those who walk or run."""
     quality: Quality
 
 
@@ -119,9 +144,12 @@ def reconstruct_session(
         tracks = better
         triangulated = triangulate_tracks(tracks, rig, options.points)
         points = fit_sequence(tracks, rig, triangulated, bodies, options.fit)
-    step(7)
+    step(7, tree.normal)
+    motion = fit_skeleton(points, tracks, rig, bodies, options.skeleton)
+    angles, gait = joint_angles(motion), gait_of_people(points, motion)
+    step(8)
     quality = assess(points, tracks, rig)
-    return Reconstruction(session, options, rig, tracks, triangulated, points, quality)
+    return Reconstruction(session, options, rig, timeline, tracks, triangulated, points, motion, angles, gait, quality)
 
 
 def stated_options(session: Session) -> ReconstructOptions:
@@ -138,9 +166,42 @@ def summary_of(reconstruction: Reconstruction) -> Summary:
 def export_all(
     reconstruction: Reconstruction, folder: Path | None = None, formats: Sequence[Format] = FORMATS
 ) -> tuple[Path, ...]:
-    """Writes files of ``formats`` and summary.json into ``folder``, or results/ of the session; all or none."""
+    """Writes ``formats``, report.html and summary.json into ``folder``, or results/ of the session; all or none."""
     folder = reconstruction.session.root / RESULTS if folder is None else folder
-    return write_results(reconstruction.points, summary_of(reconstruction).as_json(), folder, formats)
+    gait = {person: walk.as_json() for person, walk in reconstruction.gait.items()}
+    return write_results(
+        reconstruction.points,
+        summary_of(reconstruction).as_json() | {"gait": gait},
+        folder,
+        formats,
+        motion=reconstruction.motion,
+        angles=reconstruction.angles,
+        events={person: walk.events for person, walk in reconstruction.gait.items()},
+        also={REPORT: lambda path: write_report(content_of(reconstruction, files_beside(path)), path)},
+    )
+
+
+def content_of(reconstruction: Reconstruction, files: Sequence[Path] = ()) -> ReportContent:
+    """A reconstruction as the report takes it; ``files`` are those that it links to."""
+    return ReportContent(
+        session=reconstruction.session,
+        timeline=reconstruction.timeline,
+        rig=reconstruction.rig,
+        tracks=reconstruction.tracks,
+        points=reconstruction.points,
+        quality=reconstruction.quality,
+        options=asdict(reconstruction.options),
+        curves=angle_sections(reconstruction.angles),
+        gait={person: walk.as_json() for person, walk in reconstruction.gait.items()},
+        files=tuple(files),
+    )
+
+
+def files_beside(path: Path) -> tuple[Path, ...]:
+    """What lies in the folder of ``path`` already, itself left out."""
+    if not path.parent.is_dir():
+        return ()
+    return tuple(sorted(p for p in path.parent.iterdir() if p.is_file() and p != path and not p.name.startswith(".")))
 
 
 def synthesise(scene: Scene, root: Path, calibration: CalibrationKind = "qualisys") -> None:

@@ -15,7 +15,7 @@ FLOORS = [
     {"session"},
     {"calibration", "synchronisation", "detection", "fusion", "biomech", "evaluation", "export", "viz", "synthesis"},
     {"pipeline"},
-    {"batch", "learning", "overview"},
+    {"batch", "learning", "overview", "recalibration", "scoring"},
     {"cli"},
     {"__main__"},
 ]

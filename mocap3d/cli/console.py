@@ -10,9 +10,21 @@ from typing import Annotated, Any
 import tyro
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
+_STEPS = 20
+"""Fewer than so many are stages of a whole, whose pace tells nothing."""
 _Flag = Annotated[bool, tyro.conf.FlagCreatePairsOff]
 
 
@@ -34,6 +46,8 @@ class Output:
         self.warnings: list[str] = []
         """What the rooms warned of."""
         self._results, self._talk = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False)
+        if not self._results.is_terminal:  # a file or a pipe has no width that names or numbers must be cut to
+            self._results = Console(highlight=False, soft_wrap=True, width=200)
 
     def text(self, text: str = "") -> None:
         """A line for people; nothing if they want JSON or peace. Bold and colours as rich marks them up."""
@@ -44,14 +58,12 @@ class Output:
         """Columns with their heads, each justified ``left`` or ``right``."""
         if self.options.json or self.options.quiet:
             return
-        # A file or a pipe has no width that names or numbers would have to be cut to.
-        width = None if self._results.is_terminal else 200
         table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
         for head, side in heads.items():
             table.add_column(head, justify="right" if side == "right" else "left", no_wrap=True)
         for row in rows:
             table.add_row(*map(escape, row))
-        self._results.print(table, width=width)
+        self._results.print(table)
 
     def result(self, content: Mapping[str, Any]) -> None:
         """The JSON, if that is wanted; warnings go with it."""
@@ -88,6 +100,8 @@ class Bar:
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Told by the pipeline."""
+        if stage != self._stage:  # what is left is told by the pace of this stage alone
+            self._progress.reset(self._task, description=escape(stage), total=total)
         self._progress.update(self._task, description=escape(stage), completed=done, total=total)
         if stage != self._stage and not (self._options.quiet or self._console.is_terminal):
             self._console.print(f"{stage} ...", markup=False, soft_wrap=True)
@@ -100,11 +114,23 @@ def _progress(console: Console, *, is_hidden: bool) -> Progress:
         TextColumn("{task.description}"),
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
+        _Rate(),
         TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
         console=console,
         transient=True,
         disable=is_hidden or not console.is_terminal,
     )
+
+
+class _Rate(ProgressColumn):
+    """How many per second, where there is something to count."""
+
+    def render(self, task: Task) -> str:
+        """Called by rich."""
+        pace = task.finished_speed or task.speed
+        return f"{pace:,.1f}/s" if pace and (task.total or 0) > _STEPS else ""
 
 
 class _Warnings(logging.Handler):

@@ -30,7 +30,7 @@ class Reconstruct:
     out: Path | None = None
     """Folder for the results, where it is not results/ of the session."""
     formats: tuple[Format, ...] = FORMATS
-    """Which files to write: trc (OpenSim), csv, parquet (pandas), npz (NumPy)."""
+    """Which files to write; docs/exports.md tells what each is for."""
     options: Annotated[ReconstructOptions, tyro.conf.arg(name="")] = field(default_factory=ReconstructOptions)
     output: Annotated[OutputOptions, tyro.conf.arg(name="")] = field(default_factory=OutputOptions)
 

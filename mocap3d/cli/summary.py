@@ -11,7 +11,14 @@ from mocap3d.cli.console import Output
 from mocap3d.evaluation.summary import PersonSummary, Summary
 
 CONTENT = {
+    ".html": "look here first: verdict, 3D scene, angles, evidence; opens in any browser",
     ".trc": "markers for OpenSim (metres, Y up)",
+    ".c3d": "markers and gait events for Visual3D, Vicon, MATLAB",
+    ".mot": "coordinates of the model for OpenSim (degrees)",
+    ".osim": "the scaled model for OpenSim",
+    ".xml": "set-up of OpenSim's inverse kinematics: runs as it is",
+    ".bvh": "the skeleton in motion, for Blender, MotionBuilder, Maya",
+    ".glb": "the same with a body, for Blender, Unreal, a browser",
     ".csv": "one row per frame, with doubt and provenance",
     ".parquet": "all people as one table for pandas, with covariances",
     ".npz": "everything, for NumPy",

@@ -1,0 +1,102 @@
+"""A session.toml to start from: what was found in the folder, and every key that may be worth a thought."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from mocap3d.errors import SessionError
+from mocap3d.session.calibration_file import find_calibration
+from mocap3d.session.files import write_text
+from mocap3d.session.records import Session, ViewId
+from mocap3d.session.session import TOML_NAME, load_session
+
+_FOLDERS = ("videos", "calibration", "keypoints")
+
+
+def propose(root: Path, *, overwrite: bool = False) -> tuple[Path, Session | None]:
+    """Writes a commented session.toml; in an empty or absent folder also the usual folders. And what is there.
+
+    SessionError where one is there already, or where the folder's content does not fit together.
+    """
+    path = root / TOML_NAME
+    if path.exists() and not overwrite:
+        raise SessionError(f"{path} is there already. Edit it, or run `mocap3d init {root} --overwrite` to begin anew.")
+    if root.exists() and not root.is_dir():
+        raise SessionError(f"{root} is a file. Needed: a folder, or a name that is still free.")
+    session = _session(root)
+    if session is None:
+        for folder in _FOLDERS:
+            (root / folder).mkdir(parents=True, exist_ok=True)
+    write_text(path, "\n".join(_lines(root, session)) + "\n")
+    return path, session
+
+
+def _session(root: Path) -> Session | None:
+    """What is found without a session.toml; None where there is nothing yet."""
+    if not root.is_dir() or not any(any((root / name).glob("[!.]*")) for name in ("videos", "keypoints")):
+        return None
+    if not (root / TOML_NAME).exists():
+        return load_session(root)
+    aside = root / f".{TOML_NAME}"
+    (root / TOML_NAME).rename(aside)  # it may be what is wrong, and is to be replaced
+    try:
+        return load_session(root)
+    finally:
+        aside.rename(root / TOML_NAME)
+
+
+def _lines(root: Path, session: Session | None) -> Iterator[str]:
+    yield f"# {root.resolve().name}: what mocap3d should know. Every key is optional."
+    yield "# `mocap3d info` tells what is found, `mocap3d reconstruct` does the work."
+    yield ""
+    yield from _rate(session)
+    yield ""
+    yield from _calibration(root, session)
+    yield ""
+    yield "# Who is to be kept: as many people as are listed. Without this, everybody who is seen."
+    yield from _commented("[[people]]", 'name = "P1"', "height_m = 1.75   # helps the lengths of bones", "mass_kg = 70")
+    yield ""
+    if session is not None:
+        for view in session.views:
+            yield from _view(view, session)
+    yield "# Options of `mocap3d reconstruct`; `mocap3d reconstruct --help` lists all."
+    yield from _commented("[reconstruct.fit]", "max_gap_s = 0.5   # longest stretch that may be filled in")
+
+
+def _rate(session: Session | None) -> Iterator[str]:
+    if session is None or session.rate is None:
+        yield '# Instants per second. Needed where there are no videos: 60, 59.94 or "60000/1001".'
+        yield "# rate = 60"
+        return
+    rate = session.rate
+    yield "# Instants per second of the reconstruction; as found in the fastest video."
+    yield f"rate = {rate.numerator}" if rate.denominator == 1 else f'rate = "{rate}"'
+
+
+def _calibration(root: Path, session: Session | None) -> Iterator[str]:
+    found = find_calibration(root, None) if session else None
+    if found is None:
+        yield "# No calibration was found. Run `mocap3d calibrate`, or put another program's file there."
+        yield '# calibration = "calibration/Calib.qca.txt"'
+        return
+    yield "# The cameras; as found."
+    yield f'calibration = "{found.relative_to(root).as_posix()}"'
+
+
+def _view(view: ViewId, session: Session) -> Iterator[str]:
+    video, source = session.videos.get(view), session.keypoints.get(view)
+    found = []
+    if video is not None:
+        width, height = video.size_px
+        rate = f"{float(video.rate):.6g} Hz" if video.rate else "of unknown rate"
+        found.append(f"{video.path.name}, {width}x{height}, {len(video.t_s):,} frames, {rate}")
+    if source is not None:
+        found.append(f"keypoints {source.path.name} ({source.format})")
+    yield f"# {'; '.join(found)}"
+    name = view if view.replace("_", "").replace("-", "").isalnum() and view.isascii() else f'"{view}"'
+    yield f"[views.{name}]"
+    yield "# offset_s = 0.0   # when its first frame was taken, on the common clock"
+    yield ""
+
+
+def _commented(*lines: str) -> Iterator[str]:
+    return (f"# {line}" for line in lines)

@@ -1,0 +1,1 @@
+"""What a rig of cameras will reach, before anybody buys or moves one."""

@@ -1,0 +1,1 @@
+"""Seeing it: the report, overlays, figures for papers, and a viewer."""

@@ -1,0 +1,139 @@
+"""The report in a real browser: no errors, nothing asked of the network, somebody upright on the floor, who moves."""
+
+import io
+
+import cv2
+import numpy as np
+import pytest
+from browser import opened_browser
+from reported import small_content
+
+from mocap3d.viz.report import write_report
+
+WIDTH, HEIGHT = 1280, 800
+LEFT, RIGHT = (0, 114, 178), (213, 94, 0)
+"""The colours of the sides, red green blue."""
+
+
+class Shown:
+    """A page, with all that it said and asked for."""
+
+    def __init__(self, browser, path, scheme="light"):
+        self.page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=scheme)
+        self.complaints, self.requests = [], []
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.goto(path.as_uri(), timeout=120_000)
+
+    def tell(self, script):
+        return self.page.evaluate(script)
+
+    def picture(self):
+        png = np.frombuffer(io.BytesIO(self.page.screenshot(timeout=120_000)).getvalue(), np.uint8)
+        return cv2.cvtColor(cv2.imdecode(png, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    path = tmp_path_factory.mktemp("results") / "report.html"
+    write_report(small_content(has_videos=True), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with opened_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def shown(browser, report):
+    return Shown(browser, report)
+
+
+def test_it_loads_without_a_complaint_and_asks_for_nothing(shown, report):
+    shown.page.wait_for_timeout(300)
+    assert shown.complaints == []
+    assert [url for url in shown.requests if not url.startswith("data:")] == [report.as_uri()]
+
+
+def test_somebody_stands_upright_on_the_floor(shown):
+    """Where the scene says that head, hands and feet are, the screenshot has limbs in the colours of their sides."""
+    shown.tell("mocap3d.seek(0)")
+    places = {
+        name: shown.tell(f"mocap3d.keypoint(0, '{name}')")
+        for name in ("Head", "Neck", "LAnkle", "RAnkle", "LKnee", "RKnee")
+    }
+    on_screen = {name: shown.tell(f"mocap3d.scene.onScreen({place})") for name, place in places.items()}
+    picture = shown.picture()
+    assert all(0 < x < WIDTH and 0 < y < HEIGHT for x, y in on_screen.values())
+    assert on_screen["Head"][1] < on_screen["Neck"][1] < on_screen["LKnee"][1] < on_screen["LAnkle"][1]
+    assert on_screen["LAnkle"][1] - on_screen["Head"][1] > HEIGHT / 4
+    for side, colour in (("L", LEFT), ("R", RIGHT)):
+        shin = np.mean([on_screen[f"{side}Knee"], on_screen[f"{side}Ankle"]], 0)
+        assert nearest_hue(picture, shin) == colour
+    assert 0 <= min(place[2] for place in places.values()) < 0.25  # by the floor, Z up
+
+
+def nearest_hue(picture, at):
+    """Which side's colour prevails about a place; light and shade change its brightness only."""
+    x, y = np.round(at).astype(int)
+    pixels = picture[y - 3 : y + 4, x - 3 : x + 4].reshape(-1, 3).astype(float)
+    return max((LEFT, RIGHT), key=lambda colour: np.median(_alike(pixels, colour)))
+
+
+def _alike(pixels, colour):
+    centred, wanted = pixels - pixels.mean(1, keepdims=True), np.array(colour) - np.mean(colour)
+    return centred @ wanted
+
+
+def test_the_person_faces_us(shown):
+    """Seen from the front, the left side is on the right of the screen."""
+    shoulders = [shown.tell(f"mocap3d.scene.onScreen(mocap3d.keypoint(0, '{side}Shoulder'))")[0] for side in "LR"]
+    assert shoulders[0] > shoulders[1]
+
+
+def test_play_moves_the_skeleton(shown):
+    shown.tell("mocap3d.seek(0), mocap3d.player.speed = 0.1")  # a second of wall clock per six frames
+    before = shown.tell("mocap3d.keypoint(0, 'Hip')")
+    shown.page.click("#play")
+    for _ in range(200):
+        shown.page.wait_for_timeout(50)
+        if shown.tell("mocap3d.player.frame") > 2:
+            break
+    shown.page.click("#play")
+    assert shown.tell("[mocap3d.player.playing, mocap3d.player.frame > 2]") == [False, True]
+    after = shown.tell("mocap3d.keypoint(0, 'Hip')")
+    assert np.linalg.norm(np.subtract(after, before)) > 0.02
+
+
+@pytest.mark.slow
+def test_the_keyboard_is_enough(shown):
+    shown.tell("mocap3d.seek(0)")
+    shown.page.focus("#canvas")
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft"):
+        shown.page.keyboard.press(key)
+    assert shown.tell("mocap3d.player.frame") == 1
+    shown.page.keyboard.press("End")
+    assert shown.tell("mocap3d.player.frame") == 29
+    shown.page.keyboard.press("e")
+    shown.page.keyboard.press("3")
+    assert shown.tell("[mocap3d.scene.options.ellipsoids, mocap3d.scene.options.colour]") == [True, "provenance"]
+    shown.page.keyboard.press("e")
+    shown.page.keyboard.press("1")
+
+
+def test_every_control_has_a_name(shown):
+    nameless = shown.tell(
+        "[...document.querySelectorAll('button, select, input')].filter((e) => !(e.getAttribute('aria-label')"
+        " || e.textContent.trim() || e.closest('label'))).map((e) => e.outerHTML)"
+    )
+    assert nameless == []
+
+
+@pytest.mark.slow
+def test_dark_is_dark(browser, report):
+    shown = Shown(browser, report, scheme="dark")
+    assert shown.picture().mean() < 80
+    assert shown.complaints == []
