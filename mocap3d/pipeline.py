@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from mocap3d.biomech.angles import joint_angles
 from mocap3d.biomech.gait import Gait, gait_of_people
@@ -163,15 +163,20 @@ def summary_of(reconstruction: Reconstruction) -> Summary:
     return summarise(reconstruction.points, reconstruction.tracks, reconstruction.quality)
 
 
+def told(reconstruction: Reconstruction) -> dict[str, Any]:
+    """The summary and the gait as plain values: what summary.json holds and --json prints."""
+    gait = {person: walk.as_json() for person, walk in reconstruction.gait.items()}
+    return summary_of(reconstruction).as_json() | {"gait": gait}
+
+
 def export_all(
     reconstruction: Reconstruction, folder: Path | None = None, formats: Sequence[Format] = FORMATS
 ) -> tuple[Path, ...]:
     """Writes ``formats``, report.html and summary.json into ``folder``, or results/ of the session; all or none."""
     folder = reconstruction.session.root / RESULTS if folder is None else folder
-    gait = {person: walk.as_json() for person, walk in reconstruction.gait.items()}
     return write_results(
         reconstruction.points,
-        summary_of(reconstruction).as_json() | {"gait": gait},
+        told(reconstruction),
         folder,
         formats,
         motion=reconstruction.motion,

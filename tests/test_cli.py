@@ -116,7 +116,8 @@ def test_flags_overrule_session_toml_which_overrules_defaults(root, monkeypatch)
 
 def test_formats_and_folder_are_chosen(root, tmp_path):
     assert run("reconstruct", root, "--out", tmp_path / "a" / "b", "--formats", "csv", "npz", "--quiet") == 0
-    assert sorted(path.name for path in (tmp_path / "a/b").iterdir()) == ["P1.csv", "points.npz", "summary.json"]
+    names = ["P1.csv", "motion.npz", "points.npz", "report.html", "summary.json"]
+    assert sorted(path.name for path in (tmp_path / "a/b").iterdir()) == names
     assert not (root / "results").exists()
 
 

@@ -34,7 +34,7 @@ def test_plot_and_view_of_results(root, capsys, monkeypatch):
     assert run("reconstruct", root, "--quiet") == 0
     assert run("plot", root / "results", "--format", "svg", "--json") == 0
     names = [path.rsplit("/", 1)[-1] for path in json.loads(capsys.readouterr().out)["figures"]]
-    assert names == ["P1_stick_figures.svg", "cameras.svg"]
+    assert names == ["P1_stick_figures.svg", "P1_angles.svg", "cameras.svg"]
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     (root / "results" / "report.html").write_text("a page")
@@ -42,11 +42,11 @@ def test_plot_and_view_of_results(root, capsys, monkeypatch):
     assert str(root / "results" / "report.html") in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["plot", "view"])
-def test_folders_without_results_are_refused(command, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize(("command", "found"), [("plot", "no points.npz in it"), ("view", "holds no report.html")])
+def test_folders_without_results_are_refused(command, found, tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     assert run(command, tmp_path) == 2
-    assert "holds no" in capsys.readouterr().err
+    assert found in capsys.readouterr().err
 
 
 def test_init_of_an_empty_folder_makes_what_is_to_be_filled(tmp_path, capsys):

@@ -66,10 +66,16 @@ def test_tells_its_progress(root, monkeypatch):
     assert [stage for stage, _, _ in told] == expected
 
 
+EVERYTHING = [
+    *(f"P1.{ending}" for ending in ("bvh", "c3d", "csv", "glb", "mot", "osim", "trc")), "P1_ik.xml", "angles.parquet",
+    "joints.parquet", "motion.npz", "points.npz", "points.parquet", "report.html", "summary.json",
+]  # fmt: skip
+
+
 def test_the_same_input_gives_the_same_bytes(root, reconstruction, tmp_path):
     first = export_all(reconstruction, tmp_path / "first")
     second = export_all(reconstruct(root), tmp_path / "second")
-    assert [path.name for path in first] == ["P1.csv", "P1.trc", "points.npz", "points.parquet", "summary.json"]
+    assert [path.name for path in first] == EVERYTHING
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
 
@@ -77,7 +83,12 @@ def test_what_was_exported_comes_back(reconstruction, tmp_path):
     export_all(reconstruction, tmp_path, ("npz",))
     points = read_npz(tmp_path / "points.npz")
     assert torch.equal(points.p_in_world.nan_to_num(), reconstruction.points.p_in_world.nan_to_num())
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["points.npz", "summary.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "motion.npz",
+        "points.npz",
+        "report.html",
+        "summary.json",
+    ]
 
 
 def test_results_are_of_the_session_unless_told_otherwise(tmp_path):

@@ -7,6 +7,7 @@ Source: Schoenberger and Frahm, "Structure-from-motion revisited" (2016).
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from math import log
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,11 @@ def calibrate_from_scene(
     """
     tell = progress or (lambda *_: None)
     _check(pictures, options)
+    if find_spec("pycolmap") is None:
+        raise CalibrationError(
+            "Cameras are placed by pictures of the room with pycolmap, which is not installed. Install it with: "
+            "pip install 'mocap3d[scene]'. Or calibrate with a board or with people."
+        )
     with tempfile.TemporaryDirectory() as folder:
         tell("matching the pictures", 0, 3)
         room = _Room(Path(folder), pictures, more, lenses or {}, options)

@@ -43,7 +43,9 @@ def run(arguments: list[str]) -> int:
     if not arguments or arguments[0] not in WHAT:
         if arguments and arguments[0] not in ("-h", "--help"):
             raise Mocap3dError(f"'{arguments[0]}' cannot be ablated. Known: {', '.join(WHAT)}.")
-        print(f"usage: mocap3d ablate {{{','.join(WHAT)}}} [options]\n\nmocap3d ablate WHAT --help   the options")
+        print(
+            f"usage: mocap3d ablate {{{','.join(WHAT)}}} [options]\n\nmocap3d ablate WHAT --help   its options; all take --json and --quiet"
+        )
         return 0
     what, *rest = arguments
     return _network(rest) if what == "network" else _fit(rest, one_view=what == "one-view")

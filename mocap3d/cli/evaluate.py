@@ -37,7 +37,13 @@ WHAT = {
     "campus": "joints in 3D on Campus (PCP)",
     "session": "a recording without truth: views left out, bones, jitter, feet, coverage",
 }
-_USAGE = "usage: mocap3d evaluate WHAT DIR [options]\n\nWHAT:\n{what}\n\nmocap3d evaluate WHAT --help   the options\n"
+_USAGE = """usage: mocap3d evaluate WHAT DIR [options]
+
+WHAT:
+{what}
+
+mocap3d evaluate WHAT --help   its options; all take --json, --quiet and --out
+"""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from mocap3d.cli.console import Output, OutputOptions
 from mocap3d.cli.parse import parse
 from mocap3d.cli.summary import print_summary
 from mocap3d.export.results import FORMATS, Format
-from mocap3d.pipeline import ReconstructOptions, export_all, reconstruct_session, stated_options, summary_of
+from mocap3d.pipeline import ReconstructOptions, export_all, reconstruct_session, stated_options, summary_of, told
 from mocap3d.session.session import load_session
 
 
@@ -50,7 +50,7 @@ def run(arguments: list[str]) -> int:
     summary = summary_of(reconstruction)
     print_summary(summary, files, output)
     places = {"session": str(command.session), "results": str(files[-1].parent)}
-    output.result({**places, **summary.as_json(), "files": [path.name for path in files]})
+    output.result({**places, **told(reconstruction), "files": [path.name for path in files]})
     return 0
 
 

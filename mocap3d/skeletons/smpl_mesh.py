@@ -48,8 +48,14 @@ class SmplMeshes:
                 f"there is no SMPL model for gender '{gender}'. Needed: one of {', '.join(self._content)}."
             )
         if gender not in self._models:
-            import smplx  # slow to load, and only those who have the files need it
-            from smplx.utils import Struct
+            try:
+                import smplx  # slow to load, and only those who have the files need it
+                from smplx.utils import Struct
+            except ImportError:
+                raise FormatError(
+                    "SMPL models are read by smplx, which is not installed. Install it with: pip install "
+                    "'mocap3d[smpl]'. Or leave --smpl-dir out: joints are then scored without the mesh."
+                ) from None
 
             try:
                 data = Struct(**self._content[gender])

