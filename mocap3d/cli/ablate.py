@@ -44,7 +44,8 @@ def run(arguments: list[str]) -> int:
         if arguments and arguments[0] not in ("-h", "--help"):
             raise Mocap3dError(f"'{arguments[0]}' cannot be ablated. Known: {', '.join(WHAT)}.")
         print(
-            f"usage: mocap3d ablate {{{','.join(WHAT)}}} [options]\n\nmocap3d ablate WHAT --help   its options; all take --json and --quiet"
+            f"usage: mocap3d ablate {{{','.join(WHAT)}}} [options]\n\n"
+            "mocap3d ablate WHAT --help   its options; all take --json and --quiet"
         )
         return 0
     what, *rest = arguments
