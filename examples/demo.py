@@ -19,7 +19,7 @@ from mocap3d.session.records import Points3D
 def on_a_recording(root: Path) -> None:
     """Videos of four calibrated cameras in a laboratory: people are found, then their keypoints, then their motion."""
     _run("reconstruct", str(root))
-    print(f"\nThe recording is {root} (its licence beside it); the 3D motion is in {root / 'results'}.")
+    print(f"\nThe recording is {root} (its licence beside it). Look at {root / 'results' / 'report.html'} in any browser.")
 
 
 def on_a_synthetic_scene(root: Path, seconds: str) -> None:
@@ -30,6 +30,7 @@ def on_a_synthetic_scene(root: Path, seconds: str) -> None:
     _run("synth", str(root), "--rig", str(rig), "--duration-s", seconds)
     _run("reconstruct", str(root))
     compare(root)
+    print(f"\nLook at {root / 'results' / 'report.html'} in any browser.")
 
 
 def compare(root: Path) -> None:
