@@ -19,7 +19,7 @@ from mocap3d.session.records import Points3D
 def on_a_recording(root: Path) -> None:
     """Videos of four calibrated cameras in a laboratory: people are found, then their keypoints, then their motion."""
     _run("reconstruct", str(root))
-    print(f"\nThe recording is {root} (its licence beside it). Look at {root / 'results' / 'report.html'} in any browser.")
+    print(f"\nThe recording is {root} (with its licence). Look at {root / 'results' / 'report.html'} in any browser.")
 
 
 def on_a_synthetic_scene(root: Path, seconds: str) -> None:

@@ -32,7 +32,7 @@ def has_display() -> bool:
 def import_open3d() -> Any:
     """open3d, or an error that names what is missing."""
     try:
-        import open3d
+        import open3d  # pyright: ignore[reportMissingImports], hundreds of megabytes: not in the test extra
     except ImportError as error:
         raise Mocap3dError(explained(error)) from None
     except OSError as error:  # a shared library of the system
