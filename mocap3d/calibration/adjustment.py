@@ -72,6 +72,26 @@ def adjust(problem: Problem, start: State, *, tolerance: float = 1e-9) -> Adjust
     return Adjusted(minimum.x, cov, noise * more, residual_px, problem, minimum.converged)
 
 
+def held_out(
+    corners: Corners,
+    kinds: Sequence[LensKind],
+    unknowns: Unknowns,
+    start: State,
+    fitted: Bool[np.ndarray, " f"],
+    judged: Bool[np.ndarray, " f"],
+    *,
+    bend_px: float,
+    noise: float = 1.0,
+) -> tuple[Problem, State, Float[np.ndarray, " j"]]:
+    """Cameras fitted to some targets, and others placed by them: the problem of those others, its state and costs."""
+    train, test = corners.of_targets(fitted), corners.of_targets(judged)
+    unknowns = replace(unknowns, held=np.zeros(train.n_targets, bool))
+    problem = Problem(train.observed(kinds, noise), unknowns, bend_px)
+    found = problem.minimum(replace(start, poses=start.poses[fitted]), tolerance=1e-6).x
+    problem = replace(problem, observed=test.observed(kinds, noise))
+    return problem, *problem.with_poses_refined(replace(found, poses=start.poses[judged]))
+
+
 def _reweighted(problem: Problem, noise: float) -> Problem:
     """The same problem with sigmas ``noise`` times as large."""
     return replace(problem, observed=replace(problem.observed, weight=problem.observed.weight / noise**2))

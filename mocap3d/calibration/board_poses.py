@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 
-from mocap3d.calibration.corners import Corners
+from mocap3d.calibration.corners import AT_CAMERA, Corners
 from mocap3d.calibration.lens_kinds import LensKind, packed
 from mocap3d.geometry.lens import Lens
 from mocap3d.solve.bundle import Problem, State, Unknowns
@@ -41,7 +40,7 @@ def board_poses(corners: Corners, lenses: dict[str, tuple[LensKind, Lens]]) -> B
     """The poses of every target before every view that sees enough of it; a target on a line has none."""
     kinds = [lenses[view][0] for view in corners.views]
     p_in_target = corners.p_in_target
-    ray = _normalised(corners, [lenses[view][1] for view in corners.views])
+    ray = corners.rays([lenses[view][1] for view in corners.views])
     run_start = np.flatnonzero(np.diff(corners.target_of, prepend=-1) | np.diff(corners.view_of, prepend=-1))
     runs = np.split(np.arange(len(corners.view_of)), run_start[1:])
     sightings, guesses = [], []
@@ -63,15 +62,6 @@ def fixes_a_pose(p_in_target: Float[np.ndarray, "n 3"]) -> bool:
         return False
     spread = np.linalg.svd(p_in_target - p_in_target.mean(0), compute_uv=False)
     return bool(spread[1] > NARROW * spread[0])
-
-
-def _normalised(corners: Corners, lenses: list[Lens]) -> Float[np.ndarray, "n 2"]:
-    """Every corner on the plane at depth 1; NaN where its pixel has no such ray."""
-    out = np.full_like(corners.uv_px, np.nan)
-    for place, lens in enumerate(lenses):
-        mine = corners.view_of == place
-        out[mine] = lens.unproject(torch.from_numpy(corners.uv_px[mine]))[:, :2].numpy()
-    return out
 
 
 def _guesses(p_in_target: Float[np.ndarray, "n 3"], ray: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "2 12"]:
@@ -109,7 +99,7 @@ def _refined(
         uv_px=corners.uv_px[all_corners],
         sigma_px=corners.sigma_px[all_corners],
     )
-    at_camera = np.tile([1.0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0], (len(kinds), 1))
+    at_camera = np.tile(AT_CAMERA, (len(kinds), 1))
     nothing = Unknowns(np.zeros((len(kinds), N_CAMERA), bool), np.array(lenses), np.zeros((len(kinds), 18, 18)),
                        np.zeros(n, bool))  # fmt: skip
     problem = Problem(lone.observed(kinds), nothing, BEND_PX)

@@ -14,7 +14,7 @@ from mocap3d.calibration.diagnoses.mirrors import mirrored
 from mocap3d.calibration.diagnoses.refit import Start
 from mocap3d.calibration.diagnoses.sizes import is_fatal, of_sizes
 from mocap3d.calibration.extrinsics import Poses, first_poses
-from mocap3d.calibration.findings import Finding, no_common_view, refused
+from mocap3d.calibration.findings import Finding, refused
 from mocap3d.calibration.held_out import held_out_px
 from mocap3d.calibration.intrinsics import LensEstimate
 from mocap3d.calibration.lens_choice import choose_lenses
@@ -61,12 +61,14 @@ def calibrate(
     recordings: BoardRecordings, options: CalibrateOptions = DEFAULT, *, progress: Progress | None = None
 ) -> Calibration:
     """The cameras of a session from its recordings of a board."""
+    options.between.check(recordings.views)
+    given = given_lenses(recordings, options)
     findings = of_sizes(recordings)
     if fatal := [finding for finding in findings if is_fatal(finding, recordings)]:
         raise refused(fatal[0])
     seen = look(recordings, options, progress=progress)
     seen = replace(seen, findings=(*findings, *seen.findings))
-    return calibrate_seen(seen, options, given=given_lenses(recordings, options), progress=progress)
+    return calibrate_seen(seen, options, given=given, progress=progress)
 
 
 def calibrate_seen(
@@ -112,8 +114,7 @@ def _check_poses(observations: list[TargetObservations], lenses: Mapping[ViewId,
     """Refuses views that are mirrored, or that nothing connects."""
     if (mirror := mirrored(observations, lenses, poses)) is not None:
         raise refused(mirror)
-    if len(poses.islands) > 1:
-        raise refused(no_common_view(poses.islands))
+    poses.check_connected()
 
 
 def _faults(
@@ -157,7 +158,7 @@ def _taken(seen: Seen, options: CalibrateOptions) -> list[TargetObservations]:
     for each in (seen.together, seen.alone):
         if each is None or not len(each.t_s):
             continue
-        index = select(each, SelectOptions(per_view=options.per_view)).index
+        index = select(each, SelectOptions(per_view=options.per_view))
         if each is seen.together and options.floor_at_s is not None:
             index = torch.cat([index, torch.tensor([floor_instant(each, options.floor_at_s)])]).unique()
         taken.append(subset(each, index))

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from mocap3d.calibration.people_adjust import Fitted, adjusted, copies
 from mocap3d.calibration.people_points import cameras_of, moved_cameras, off_px
@@ -19,8 +20,10 @@ from mocap3d.session.records import CalibratedRig, TargetObservations, Tracks2D,
 
 TURN_SIGMA, MOVE_SIGMA_M = 0.03, 0.03
 """What touching does to a camera, about: 2 degrees, 3 cm. Keeps the answer finite where few cameras hold the world."""
-SURE = 4.0
-"""Sigmas beyond which a shift is no accident, one camera among several being asked."""
+SURE = 3.0
+"""Times chance beyond which a shift is no accident, one camera among several being asked."""
+CERTAIN_PX = 0.05
+"""No shift is known better than so."""
 NEGLIGIBLE = 0.25
 """Shares of the sightings' own noise: shifts below hardly change a result."""
 NEGLIGIBLE_PX = 0.3
@@ -35,12 +38,14 @@ class CameraCheck:
     view: ViewId
     holds: bool
     shift_px: float
-    """By how far its picture would have to shift for what it sees to agree with the other cameras (RMS over what was
-    seen)."""
+    """By how far its picture would have to shift for what it sees to agree with the other cameras (median over what
+    was seen)."""
     sigma_px: float
     """Doubt of that: so much comes out, too, where nothing moved."""
     turn_deg: float
     move_mm: float
+    by_chance: float
+    """The shift in units of what chance does, all that it consists of taken together: about 1 where nothing moved."""
 
     @property
     def text(self) -> str:
@@ -49,8 +54,9 @@ class CameraCheck:
         if self.holds:
             return f"{self.view}: holds ({number} from where the other cameras have it)"
         return (
-            f"{self.view}: does not hold: its picture is {number} from where the other cameras have it, as if "
-            f"turned by {self.turn_deg:.2f} degrees and moved by {self.move_mm:.0f} mm"
+            f"{self.view}: does not hold: its picture is {number} from where the other cameras have it, "
+            f"{self.by_chance:.0f} times what chance does, as if turned by {self.turn_deg:.2f} degrees and moved by "
+            f"{self.move_mm:.0f} mm"
         )
 
 
@@ -153,16 +159,34 @@ def _fit(
 def _answer(fitted: Fitted, sightings: Sightings, v: int) -> CameraCheck:
     """How far view v came out from where it was calibrated, and whether that is more than chance and worth a word."""
     x, problem = fitted.x, fitted.problem
-    off = problem.off_start(x)[v]
+    off, cov = problem.off_start(x)[v], fitted.cov_of_view(v)
     looked = looked_at(problem, x, v)
     slope = looked.by_view[looked.here]
-    spread_of = np.einsum("mac,mad->cd", slope, slope) / max(len(slope), 1)
-    shift_px = float(np.sqrt(max(off @ spread_of @ off, 0.0)))
-    sigma_px = float(np.sqrt(max(np.trace(spread_of @ fitted.cov_of_view(v)), 0.0)))
+    # Medians: two cameras that face each other place some points beside their own lenses.
+    shift_px = _median_root(((slope @ off) ** 2).sum(-1))
+    sigma_px = _median_root(np.einsum("mac,cd,mad->m", slope, cov, slope))
     own_px = float(np.median(problem.sightings.sigma_px[v][looked.here])) * problem.noise if looked.here.any() else 0.0
-    least = max(NEGLIGIBLE * own_px, NEGLIGIBLE_PX)
-    holds = shift_px < max(SURE * sigma_px, least)
+    by_chance = _by_chance(slope, off, cov)
+    holds = by_chance < SURE or shift_px < max(NEGLIGIBLE * own_px, NEGLIGIBLE_PX)
     turn_deg = float(np.degrees(np.linalg.norm(off[:3])))
-    return CameraCheck(
-        sightings.views[v], bool(holds), shift_px, max(sigma_px, 1e-6), turn_deg, 1000 * float(np.linalg.norm(off[3:6]))
-    )
+    move_mm = 1000 * float(np.linalg.norm(off[3:6]))
+    return CameraCheck(sightings.views[v], bool(holds), shift_px, max(sigma_px, 1e-6), turn_deg, move_mm, by_chance)
+
+
+def _by_chance(slope: Float[np.ndarray, "m 2 c"], off: Float[np.ndarray, " c"], cov: Float[np.ndarray, "c c"]) -> float:
+    """A shift in units of what chance does to it: Mahalanobis' distance, per free parameter, in directions of pixels.
+
+    So that what two cameras cannot tell (how far apart they are) does not hide what they can (that rays miss).
+    """
+    free = np.flatnonzero(cov.diagonal() > 0)
+    if not len(free) or not len(slope):
+        return 0.0
+    slope, off, cov = slope[..., free], off[free], cov[np.ix_(free, free)]
+    size = np.sqrt(np.maximum(np.median((slope**2).sum(1), axis=0), 1e-12))  # px per unit of each parameter
+    variance, axes = np.linalg.eigh(size[:, None] * cov * size)
+    along = axes.T @ (size * off)
+    return float(np.sqrt((along**2 / np.maximum(variance, CERTAIN_PX**2)).sum() / len(free)))
+
+
+def _median_root(squares: Float[np.ndarray, " m"]) -> float:
+    return float(np.sqrt(max(float(np.median(squares)), 0.0))) if len(squares) else 0.0

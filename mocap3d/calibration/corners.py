@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mocap3d.calibration.lens_kinds import LensKind
 from mocap3d.errors import CalibrationError
-from mocap3d.geometry.lens import LensModel
+from mocap3d.geometry.lens import Lens, LensModel
 from mocap3d.geometry.rigid import Rigid
 from mocap3d.session.records import TargetObservations, ViewId
 from mocap3d.session.views import natural_key
@@ -19,6 +19,8 @@ from mocap3d.solve.bundle import Observed, observed
 from mocap3d.solve.views import BROWN, KANNALA_BRANDT, PINHOLE
 
 ASPECT_TOLERANCE = 0.005
+AT_CAMERA = np.array([[1.0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0]])
+"""The pose of a lone camera that is the world."""
 KERNEL_KIND = {LensModel.PINHOLE: PINHOLE, LensModel.BROWN: BROWN, LensModel.KANNALA_BRANDT: KANNALA_BRANDT}
 
 
@@ -46,6 +48,24 @@ class Corners:
         first = np.cumsum([0, *(len(p) for p in points)])
         set_of = self.target_set[self.target_of]
         return np.concatenate([*points, np.zeros((0, 3))])[first[set_of] + self.point_of]
+
+    @cached_property
+    def key(self) -> Int[np.ndarray, " n"]:
+        """A number for every point of every target: target * n_points + point."""
+        return self.target_of * self.n_points + self.point_of
+
+    @property
+    def n_points(self) -> int:
+        """Of the target with most."""
+        return int(self.point_of.max()) + 1
+
+    def rays(self, lenses: Sequence[Lens]) -> Float[np.ndarray, "n 2"]:
+        """Every corner on the plane at depth 1; NaN where its pixel has no such ray."""
+        out = np.full_like(self.uv_px, np.nan)
+        for place, lens in enumerate(lenses):
+            mine = self.view_of == place
+            out[mine] = lens.unproject(torch.from_numpy(self.uv_px[mine]))[:, :2].numpy()
+        return out
 
     @property
     def n_targets(self) -> int:

@@ -12,10 +12,10 @@ from jaxtyping import Bool, Float, Int
 
 from mocap3d.calibration.board_poses import BoardPoses, board_poses
 from mocap3d.calibration.corners import Corners, corners_of, rigid_of, rows_of
+from mocap3d.calibration.findings import no_common_view, refused
 from mocap3d.calibration.intrinsics import LensEstimate
 from mocap3d.calibration.lens_kinds import packed
 from mocap3d.calibration.wand_poses import Placed, place_by_markers
-from mocap3d.errors import CalibrationError
 from mocap3d.geometry.rigid import Rigid
 from mocap3d.session.records import TargetObservations, ViewId
 from mocap3d.solve.bundle import Problem, State, Unknowns
@@ -54,12 +54,7 @@ class Poses:
     def check_connected(self) -> None:
         """Refuses views that no target connects, and says which."""
         if len(self.islands) > 1:
-            groups = "; ".join(" + ".join(island) for island in self.islands)
-            raise CalibrationError(
-                f"the views fall into {len(self.islands)} groups that never see a target at the same instant: "
-                f"{groups}. Carry the target slowly through where the pictures of two groups overlap, so that cameras "
-                "of both see it at once; if they did, check that the recordings are synchronised."
-            )
+            raise refused(no_common_view(self.islands))
 
 
 def first_poses(observations: Sequence[TargetObservations], lenses: Mapping[ViewId, LensEstimate]) -> Poses:

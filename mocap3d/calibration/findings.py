@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -24,6 +24,11 @@ SAMPLES, MAX_BLIND = 5, 3
 MAX_LISTED = 8
 MIN_SHARE = 0.34
 """Of those pictures; a definition that is found in fewer explains nothing."""
+REMEDY = {
+    "mirrored": "Where the camera sees the board's other side, which shows the same print as if through it, write "
+    "back = 'mirrored' in its definition; else the video is mirrored: switch that off (selfie mode) and film again."
+}
+"""Where it is not the definition alone that may be wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +39,8 @@ class Finding:
     """wrong-pattern | partial-board | ambiguous-board | never-seen | swapped-rows-columns | legacy-pattern | inverted |
     mirrored | wrong-dictionary | border-bits | code-turns"""
     text: str
-    views: tuple[ViewId, ...]
-    frames: Mapping[ViewId, tuple[int, ...]]
+    views: tuple[ViewId, ...] = ()
+    frames: Mapping[ViewId, tuple[int, ...]] = field(default_factory=dict)
     """Where it shows, if not everywhere."""
 
 
@@ -53,7 +58,6 @@ def no_common_view(islands: Sequence[Sequence[ViewId]]) -> Finding:
         "target slowly through where the pictures of two groups overlap, so that cameras of both see it at once; if "
         "they did, check that the recordings are synchronised.",
         tuple(view for island in islands for view in island),
-        {},
     )
 
 
@@ -135,7 +139,6 @@ def _ambiguous(target: Target, views: tuple[ViewId, ...]) -> Finding:
         f"'{target.name}' looks the same from two sides, so two cameras may take its ends for each other.{hint} Each "
         "camera's own lens can be calibrated with it.",
         views,
-        {},
     )
 
 
@@ -148,7 +151,6 @@ def _never_seen(target: Target, blind: tuple[ViewId, ...], sightings: Sightings)
         f"'{target.name}' was not found in any of {looks} frames of {listed(blind)}{seen}. Check that this is the "
         "board that was filmed, that all of it is in view, evenly lit and sharp, and that a square covers 10 pixels.",
         blind,
-        {},
     )
 
 
@@ -163,9 +165,9 @@ def _mistaken(target: Target, blind: Sightings, recordings: Mapping[ViewId, Vide
         if times >= max(1, MIN_SHARE * len(samples)):
             text = (
                 f"'{target.name}' was not found in {listed(blind)}, but with {what} it is there in {times} of "
-                f"{len(samples)} pictures. Correct its definition."
+                f"{len(samples)} pictures. {REMEDY.get(code, 'Correct its definition.')}"
             )
-            return Finding(code, text, tuple(blind), {})
+            return Finding(code, text, tuple(blind))
     return None
 
 
@@ -181,7 +183,7 @@ def mistakes(pattern: Pattern) -> Iterator[tuple[str, str, Pattern]]:
         yield "inverted", f"inverted = {_toml(inverted)}", replace(pattern, inverted=inverted)
         if pattern.back == "none":
             seen_through = replace(pattern, back="mirrored")
-            yield "mirrored", "the picture mirrored (a mirrored video, or back = 'mirrored')", seen_through
+            yield "mirrored", "the picture mirrored", seen_through
     if isinstance(pattern, AprilGrid):
         swapped = replace(pattern, columns=pattern.rows, rows=pattern.columns)
         yield "swapped-rows-columns", f"columns = {pattern.rows} and rows = {pattern.columns}", swapped

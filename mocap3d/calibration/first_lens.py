@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 
 from mocap3d.calibration.board_poses import BoardPoses, board_poses
-from mocap3d.calibration.corners import Corners
+from mocap3d.calibration.corners import AT_CAMERA, Corners
 from mocap3d.calibration.lens_kinds import LensKind, packed
 from mocap3d.errors import CalibrationError
 from mocap3d.geometry.lens import Lens, LensModel
@@ -51,8 +51,7 @@ def first_lens(corners: Corners, family: LensModel) -> FirstLens:
     kind, lens = _plain(family, float(FOCAL_LENGTHS[int(np.argmin(ordinary))]), size_px)
     found = board_poses(corners, {view: (kind, lens)})
     poses = _all_poses(found, corners.n_targets)
-    at_camera = np.array([[1.0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0]])
-    return FirstLens(State(packed(lens)[None], at_camera, poses), float(min(errors)))
+    return FirstLens(State(packed(lens)[None], AT_CAMERA, poses), float(min(errors)))
 
 
 def _plain(family: LensModel, f: float, size_px: tuple[int, int]) -> tuple[LensKind, Lens]:

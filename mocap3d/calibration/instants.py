@@ -1,7 +1,7 @@
 """At which moments to look for a target, and which frame of each view that is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float, Int
@@ -22,6 +22,8 @@ class Instants:
     """NaN for images without times."""
     frame: Mapping[ViewId, Int[Tensor, " t"]]
     """In natural order of the views; -1 where a view has no frame."""
+    late_s: Mapping[ViewId, Float[Tensor, " t"]] = field(default_factory=dict)
+    """How much later than the instant each frame was taken: part of a frame, where clocks or rates differ."""
 
     @property
     def n_looks(self) -> int:
@@ -36,7 +38,9 @@ def shared_instants(timeline: Timeline, *, rate_hz: float = SEARCH_HZ) -> Instan
         view: torch.where(frames.isnan(), -1.0, frames.round()).long()[::stride]
         for view, frames in timeline.frame_of_view.items()
     }
-    return Instants(timeline.t_s[::stride], _ordered(frame))
+    late_s = {view: (each.round() - each)[::stride] / (each.diff().nanmedian() * float(timeline.rate))
+              for view, each in timeline.frame_of_view.items()}  # fmt: skip
+    return Instants(timeline.t_s[::stride], _ordered(frame), late_s)
 
 
 def separate_instants(recordings: Mapping[ViewId, VideoInfo], *, rate_hz: float = SEARCH_HZ) -> Instants:

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mocap3d.calibration.adjustment import Adjusted, adjust, held_parameters, unknowns_of
+from mocap3d.calibration.adjustment import Adjusted, adjust, held_out, held_parameters, unknowns_of
 from mocap3d.calibration.board_poses import fixes_a_pose
 from mocap3d.calibration.corners import Corners, corners_of, rigid_of
 from mocap3d.calibration.first_lens import first_lens
@@ -29,7 +29,8 @@ N_FOLDS = 5
 GROSS, GROSS_PX = 6.0, 3.0
 """A picture was found wrongly if a fifth of its corners or more are further off than both: in units of the typical
 picture's error, and in pixels."""
-AT_CAMERA = np.array([[1.0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0]])
+STRAYED = 2.0
+"""Factor between a focal length and its first guess."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,12 @@ class LensEstimate:
     """Parameters that the pictures say little about: their priors hold them."""
     n_pictures: int = 0
     rms_px: float = float("nan")
-    held_out_rms_px: float = float("nan")
-    """Of pictures that the lens was not fitted to; only the target's pose was."""
     tried: Mapping[LensKind, Lens] = field(default_factory=dict)
     """Every model that was fitted, where the choice was free."""
     scores_px: Mapping[LensKind, float] = field(default_factory=dict)
-    """The robust held-out error of each."""
-    left_out: tuple[tuple[str, int], ...] = ()
-    """Pictures (target and instant) whose corners fit no lens: a board found wrongly."""
+    """The robust error of each on pictures that it was not fitted to; only the target's pose was."""
+    n_left_out: int = 0
+    """Pictures whose corners fit no lens: a board found wrongly."""
     verdict: str = ""
 
     def sigma(self, name: str) -> float:
@@ -94,12 +93,9 @@ def calibrate_lens(
         fits = _ladder(corners, starts, options)
     kinds = list(fits) if options.lens is None else [options.lens]
     scores = {kind: _held_out(corners, kind, fits[kind], options) for kind in kinds}
-    chosen = simplest({kind: held_out.costs_px2 for kind, held_out in scores.items()})
-    left_out = tuple(
-        (everything.sets[everything.target_set[n]].name, int(everything.target_instant[n]))
-        for n in np.flatnonzero(~sound)
-    )
-    return _estimate(corners, view, chosen, {kind: fits[kind] for kind in kinds}, scores, left_out)
+    chosen = simplest(scores)
+    scores_px = {kind: float(np.sqrt(costs.mean())) for kind, costs in scores.items()}
+    return _estimate(corners, view, chosen, {kind: fits[kind] for kind in kinds}, scores_px, int((~sound).sum()))
 
 
 def _usable(corners: Corners, view: ViewId) -> Corners:
@@ -136,7 +132,11 @@ def _cuts(corners: Corners) -> Int[np.ndarray, " n"]:
 
 
 def _ladder(corners: Corners, starts: Mapping[LensModel, State], options: LensOptions) -> dict[LensKind, Adjusted]:
-    """Every model fitted to all pictures, each started where a simpler one of its family ended."""
+    """Every model fitted to all pictures, each started where a simpler one of its family ended.
+
+    A simple model that cannot bend as the lens does may escape to an absurd focal length (a pinhole before small boards
+    in a barrel-shaped picture: a ninth of the true one), where the next would stay: that begins anew.
+    """
     fits: dict[LensKind, Adjusted] = {}
     states = dict(starts)
     for kind in LADDER:
@@ -144,8 +144,15 @@ def _ladder(corners: Corners, starts: Mapping[LensModel, State], options: LensOp
         if family not in states or (options.lens and kind.n_coefficients > options.lens.n_coefficients):
             continue
         fit = _fit(corners, kind, states[family], options)
+        if states[family] is not starts[family] and _strayed(fit.state, starts[family]):
+            fit = min(fit, _fit(corners, kind, starts[family], options), key=lambda one: one.rms_px)
         fits[kind], states[family] = fit, fit.state
     return fits
+
+
+def _strayed(state: State, start: State) -> bool:
+    """Whether the focal length is far from the first guess."""
+    return not 1 / STRAYED < state.lenses[0, 0] / start.lenses[0, 0] < STRAYED
 
 
 def _fit(corners: Corners, kind: LensKind, start: State, options: LensOptions) -> Adjusted:
@@ -155,41 +162,25 @@ def _fit(corners: Corners, kind: LensKind, start: State, options: LensOptions) -
     return adjust(Problem(corners.observed([kind]), unknowns, options.bend_px), start)
 
 
-@dataclass(frozen=True, slots=True)
-class HeldOut:
-    """The errors of pictures that a lens was not fitted to."""
+def _held_out(corners: Corners, kind: LensKind, fit: Adjusted, options: LensOptions) -> Float[np.ndarray, " f"]:
+    """Robust mean square (px^2) of pictures that the lens was not fitted to; only the target's pose was.
 
-    costs_px2: Float[np.ndarray, " f"]
-    """Robust mean square of each picture."""
-    rms_px: float
-
-    @property
-    def score_px(self) -> float:
-        return float(np.sqrt(self.costs_px2.mean()))
-
-
-def _held_out(corners: Corners, kind: LensKind, fit: Adjusted, options: LensOptions) -> HeldOut:
-    """Cross-validation: fitted without a fifth of the pictures (all but one, of few), judged on these."""
+    Cross-validation: fitted without a fifth of the pictures (all but one, of few), judged on these.
+    """
     chosen = np.unique(np.linspace(0, corners.n_targets - 1, options.max_pictures).round().astype(int))
     if len(chosen) < 2:
-        return HeldOut(np.array([np.nan]), float("nan"))
+        return np.array([np.nan])
     fold = np.full(corners.n_targets, -1)
     fold[chosen] = np.arange(len(chosen)) % (N_FOLDS if len(chosen) >= 2 * N_FOLDS else len(chosen))
-    costs, squares, n = [], 0.0, 0
+    costs = []
     for number in range(fold.max() + 1):
         fitted, judged = (fold >= 0) & (fold != number), fold == number
-        train, test = corners.of_targets(fitted), corners.of_targets(judged)
-        unknowns = replace(fit.problem.unknowns, held=np.zeros(train.n_targets, bool))
-        problem = Problem(train.observed([kind], fit.noise), unknowns, options.bend_px)
-        lenses = problem.minimum(replace(fit.state, poses=fit.state.poses[fitted]), tolerance=1e-6).x.lenses
-        problem = replace(problem, observed=test.observed([kind]))
-        state, cost = problem.with_poses_refined(State(lenses, AT_CAMERA, fit.state.poses[judged]))
-        weight = np.bincount(test.target_of, problem.observed.weight, test.n_targets)
-        seen = _sees_all(test, kind, state)
+        problem, state, cost = held_out(corners, [kind], fit.problem.unknowns, fit.state, fitted, judged,
+                                        bend_px=options.bend_px, noise=fit.noise)  # fmt: skip
+        weight = np.bincount(problem.observed.target_of, problem.observed.weight, len(cost))
+        seen = _sees_all(corners.of_targets(judged), kind, state)
         costs.append(np.where(seen & np.isfinite(cost), cost / weight, np.inf))
-        squares += float((problem.residuals_px(state) ** 2).sum())
-        n += len(test.uv_px)
-    return HeldOut(np.concatenate(costs), float(np.sqrt(squares / n)))
+    return np.concatenate(costs)
 
 
 def _sees_all(corners: Corners, kind: LensKind, state: State) -> np.ndarray:
@@ -228,8 +219,8 @@ def _estimate(
     view: ViewId,
     kind: LensKind,
     fits: Mapping[LensKind, Adjusted],
-    scores: Mapping[LensKind, HeldOut],
-    left_out: tuple[tuple[str, int], ...],
+    scores_px: Mapping[LensKind, float],
+    n_left_out: int,
 ) -> LensEstimate:
     fit = fits[kind]
     held = held_parameters(corners, [kind], fit)[view]
@@ -243,23 +234,31 @@ def _estimate(
         held=held,
         n_pictures=corners.n_targets,
         rms_px=fit.rms_px,
-        held_out_rms_px=scores[kind].rms_px,
         tried={each: unpacked(each, one.state.lenses[0]) for each, one in fits.items()},
-        scores_px={each: held_out.score_px for each, held_out in scores.items()},
-        left_out=left_out,
-        verdict=_verdict(corners, kind, fit, held, scores),
+        scores_px=scores_px,
+        n_left_out=n_left_out,
+        verdict=_verdict(corners, kind, fit, held, scores_px, n_left_out),
     )
 
 
 def _verdict(
-    corners: Corners, kind: LensKind, fit: Adjusted, held: tuple[str, ...], scores: Mapping[LensKind, HeldOut]
+    corners: Corners,
+    kind: LensKind,
+    fit: Adjusted,
+    held: tuple[str, ...],
+    scores_px: Mapping[LensKind, float],
+    n_left_out: int,
 ) -> str:
     """What was chosen, why, and what is doubtful, in words."""
-    others = {each: held_out for each, held_out in scores.items() if each is not kind}
-    text = f"{kind}: {scores[kind].rms_px:.2f} px on held-out pictures ({corners.n_targets} pictures)"
-    if others:
-        best = min(others, key=lambda each: others[each].score_px)
-        text += f"; next best {best} with {others[best].rms_px:.2f} px"
+    pictures = _counted(corners.n_targets)
+    text = f"{kind}: {pictures}, too few to hold any out"
+    if np.isfinite(scores_px[kind]):
+        text = f"{kind}: {scores_px[kind]:.2f} px on held-out pictures ({pictures})"
+        others = {each: score for each, score in scores_px.items() if each is not kind}
+        if others and np.isfinite(least := min(others.values())):
+            text += f"; next best {min(others, key=lambda each: others[each])} with {least:.2f} px"
+    if n_left_out:
+        text += f". Left out: {_counted(n_left_out)} whose corners fit no lens (a board found wrongly)"
     if scale := [name for name in held if name in ("fx", "fy")]:
         text += (
             f". The pictures do not tell the focal length ({', '.join(scale)}): tilt the target by 30 to 45 degrees in "
@@ -269,3 +268,7 @@ def _verdict(
         text += f". Held near their usual values, as the pictures do not tell them: {', '.join(bent)}"
     sigma = float(np.sqrt(fit.cov[0, 0]) / fit.state.lenses[0, 0])
     return text + f". Focal length known to {100 * sigma:.2g} %."
+
+
+def _counted(n: int) -> str:
+    return "1 picture" if n == 1 else f"{n} pictures"

@@ -12,14 +12,13 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from mocap3d.calibration.adjustment import unknowns_of
+from mocap3d.calibration.adjustment import held_out, unknowns_of
 from mocap3d.calibration.bundle import BundleOptions, start_of
 from mocap3d.calibration.corners import Corners, corners_of
 from mocap3d.calibration.extrinsics import Poses
 from mocap3d.calibration.intrinsics import LensEstimate, simplest
-from mocap3d.calibration.lens_kinds import LensKind, packed
+from mocap3d.calibration.lens_kinds import LensKind
 from mocap3d.session.records import TargetObservations, ViewId
-from mocap3d.solve.bundle import Problem, State
 
 RUNGS = (LensKind.BROWN5, LensKind.KANNALA_BRANDT, LensKind.BROWN8)
 
@@ -75,20 +74,16 @@ def _held_out(
     start, known = start_of(corners, lenses, poses)
     corners = corners.of_targets(known)
     odd = np.arange(corners.n_targets) % 2 == 1
-    fitted, judged = corners.of_targets(~odd), corners.of_targets(odd)
     kinds = [lenses[view].kind for view in corners.views]
     unknowns = unknowns_of(
         kinds,
-        np.stack([packed(lenses[view].lens) for view in corners.views]),
+        start.lenses,
         [corners.size_px[view] for view in corners.views],
         free_poses=np.arange(len(kinds)) > 0,
-        held_targets=np.zeros(fitted.n_targets, bool),
+        held_targets=np.zeros(corners.n_targets, bool),
     )
-    problem = Problem(fitted.observed(kinds), unknowns, options.bend_px)
-    even = problem.minimum(replace(start, poses=start.poses[~odd]), tolerance=1e-6).x
-    problem = replace(problem, observed=judged.observed(kinds))
-    state, _ = problem.with_poses_refined(State(even.lenses, even.cameras, start.poses[odd]))
-    return _per_view(judged, problem.residuals_px(state), options.bend_px)
+    problem, state, _ = held_out(corners, kinds, unknowns, start, ~odd, odd, bend_px=options.bend_px)
+    return _per_view(corners.of_targets(odd), problem.residuals_px(state), options.bend_px)
 
 
 def _per_view(corners: Corners, residual_px: Float[np.ndarray, "n 2"], bend_px: float) -> Float[np.ndarray, "c f"]:

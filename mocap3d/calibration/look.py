@@ -9,6 +9,7 @@ from mocap3d.calibration.free_points import ScenePoints
 from mocap3d.calibration.instants import Instants, paired_pictures, separate_instants, shared_instants
 from mocap3d.calibration.observe import Progress, Search, listed_points, observe
 from mocap3d.calibration.options import CalibrateOptions
+from mocap3d.calibration.paths import in_step
 from mocap3d.calibration.targets import Target, load_target
 from mocap3d.errors import CalibrationError
 from mocap3d.session.board_recordings import BoardRecordings
@@ -50,7 +51,10 @@ def look(recordings: BoardRecordings, options: CalibrateOptions, *, progress: Pr
         )
 
     def search(videos: Mapping[ViewId, VideoInfo], filmed: Target | None, when: Instants) -> Search | None:
-        return observe(videos, filmed, when, threads=options.threads, progress=progress) if videos and filmed else None
+        if not (videos and filmed):
+            return None
+        found = observe(videos, filmed, when, threads=options.threads, progress=progress)
+        return replace(found, observations=in_step(found.observations, when))
 
     searches = (
         search(recordings.together, target, _instants(recordings, options)),

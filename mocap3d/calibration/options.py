@@ -1,10 +1,13 @@
 """What ``mocap3d calibrate`` can be told: the defaults, the keys of ``[calibrate]`` and the flags."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Literal
 
 from mocap3d.calibration.lens_kinds import LensKind
+from mocap3d.errors import CalibrationError
+from mocap3d.session.views import did_you_mean, listed
 
 World = Literal["auto", "floor", "board", "scene", "level"]
 
@@ -20,6 +23,14 @@ class Between:
     def __post_init__(self):
         if (len(self.views), self.metres > 0) not in ((0, False), (2, True)):
             raise ValueError("a measured distance needs two views and the metres between their lenses.")
+
+    def check(self, views: Collection[str]) -> None:
+        """Refuses names that are none of the views."""
+        for view in self.views:
+            if view not in views:
+                raise CalibrationError(
+                    f"between.views names '{view}', which is none of {listed(views)}.{did_you_mean(view, views)}"
+                )
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,8 @@ class CalibrateOptions:
     def __post_init__(self):
         if self.per_view < 1 or not self.search_hz > 0:
             raise ValueError("per_view must be at least 1, and search_hz above 0.")
+        if self.threads < 0:
+            raise ValueError(f"threads is {self.threads}; needed a number of threads, or 0 for one per core.")
         if self.floor_at_s is not None and not isfinite(self.floor_at_s):
             raise ValueError(f"floor_at_s is {self.floor_at_s}; needed seconds of the recording.")
         if self.world == "floor" and self.floor_at_s is None:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
+from mocap3d.calibration.adjustment import POSE_NAMES
 from mocap3d.calibration.bundle import BundleResult
 from mocap3d.calibration.findings import Finding
 from mocap3d.calibration.intrinsics import LensEstimate
@@ -27,7 +28,7 @@ from mocap3d.geometry.camera import Camera
 from mocap3d.geometry.lens import Lens
 from mocap3d.geometry.rigid import Rigid
 from mocap3d.session.records import CalibratedRig, Tracks2D, ViewId
-from mocap3d.session.views import did_you_mean, listed
+from mocap3d.session.views import listed
 
 USUAL_FIELD_DEG = 65.0
 """Horizontal field of view of a camera of which nothing is known; webcams and telephones have 55 to 80."""
@@ -37,7 +38,6 @@ IMPLAUSIBLE = 1.4
 """Factor on a focal length."""
 CENTRE_SHARE = 0.03
 """Doubt about a principal point, as a share of the picture's width."""
-POSE_NAMES = ("turn_x", "turn_y", "turn_z", "x", "y", "z")
 
 
 @dataclass(frozen=True)
@@ -174,11 +174,7 @@ def _usable(tracks: Tracks2D, lenses: Mapping[ViewId, LensEstimate], options: Pe
         raise CalibrationError(
             f"people were seen in {listed(tracks.views) or 'no view'}; needed are two views or more to place cameras."
         )
-    if unknown := [view for view in options.between.views if view not in tracks.views]:
-        raise CalibrationError(
-            f"a distance was measured to '{unknown[0]}', which is no view of {listed(tracks.views)}."
-            f"{did_you_mean(unknown[0], tracks.views)}"
-        )
+    options.between.check(tracks.views)
     return sightings_of_people(tracks)
 
 
@@ -249,7 +245,6 @@ def _findings(fitted: Fitted, views: list[ViewId]) -> tuple[Finding, ...]:
             f"focal lengths changed more than a lens can be misjudged ({told}): people hardly move there, or only show "
             "one side. Let them walk nearer and farther, or calibrate the lens with a board, without refine_focal.",
             tuple(odd),
-            {},
         ),
     )
 

@@ -16,9 +16,8 @@ MAX_POINTS = 1500
 def rigidity(corners: Corners, cameras: Sequence[Camera]) -> tuple[float, float]:
     """Root mean square (m) by which distances between a target's triangulated corners miss the true ones, and their
     mean ratio; NaN where no two views share corners."""
-    n_points = int(corners.point_of.max()) + 1
-    key = corners.target_of * n_points + corners.point_of
-    keys, column, seen = np.unique(key, return_inverse=True, return_counts=True)
+    n_points = corners.n_points
+    keys, column, seen = np.unique(corners.key, return_inverse=True, return_counts=True)
     shared = np.flatnonzero(seen >= 2)
     targets = np.unique(keys[shared] // n_points)
     step = max(1, -(-len(shared) // MAX_POINTS))
@@ -43,7 +42,8 @@ def _against_truth(
         true = corners.sets[corners.target_set[target]].p_in_target.numpy()[point_of[mine]]
         first, second = np.triu_indices(int(mine.sum()), 1)
         found_m, true_m = (np.linalg.norm(p[first] - p[second], axis=1) for p in (p_in_world[mine], true))
-        squares += float(((found_m - true_m) ** 2).sum())
-        ratio += float((found_m / true_m).sum())
-        n += len(first)
+        apart = true_m > 0  # the two sides of a thin board share their corners' places
+        squares += float(((found_m - true_m)[apart] ** 2).sum())
+        ratio += float((found_m[apart] / true_m[apart]).sum())
+        n += int(apart.sum())
     return (float(np.sqrt(squares / n)), ratio / n) if n else (float("nan"), float("nan"))

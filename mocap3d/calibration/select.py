@@ -20,6 +20,7 @@ CELLS = (8, 6)
 """Across and down the picture."""
 TILTS_DEG = (15.0, 40.0)
 """Below the first the board faces the camera; tilts beyond are told apart by their direction, in quarters."""
+N_TILTS, N_SIZES = 9, 6
 STILL_SHARE = 0.15
 """A board that crosses this share of the picture in a second counts half: rolling shutters bend it."""
 SIGMA_PX = 0.05
@@ -40,60 +41,40 @@ class SelectOptions:
             raise ValueError("per_view and min_points must be at least 1.")
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The instants taken, in their order of time."""
-
-    index: Int[Tensor, " s"]
-    """Into the instants of the observations."""
-    why: tuple[str, ...]
-    """Of each: what it added when it was taken."""
-
-
-def select(observations: TargetObservations, options: SelectOptions | None = None) -> Selection:
-    """The instants worth calibrating with."""
+def select(observations: TargetObservations, options: SelectOptions | None = None) -> Int[Tensor, " s"]:
+    """The instants worth calibrating with, in their order of time."""
     options = options or SelectOptions()
     if not len(observations.t_s):
-        return Selection(torch.zeros(0, dtype=torch.long), ())
-    bins, names = _bins(observations)
+        return torch.zeros(0, dtype=torch.long)
+    bins = _bins(observations)
     usable = np.isfinite(observations.sigma_px.numpy()).sum(axis=2) >= min(
         options.min_points, len(observations.p_in_target)
     )
     quality = np.where(usable, _quality(observations), 0.0)
     pairs = list(combinations(range(len(observations.views)), 2))
     filled, filled_pairs = np.zeros((bins.shape[0], bins.shape[2])), np.zeros(max(len(pairs), 1))
-    taken: dict[int, str] = {}
+    taken: list[int] = []
     for _ in range(bins.shape[1]):
-        has_room = _n_taken(taken, usable) < options.per_view
+        has_room = usable[:, taken].sum(axis=1) < options.per_view
         value = quality * has_room[:, None]
         gain = np.einsum("vt,vtb,vb->t", value, bins, 1 / (1 + filled))
         for p, (a, b) in enumerate(pairs):
             gain += bins.shape[2] / 10 * np.sqrt(value[a] * value[b]) / (1 + filled_pairs[p])
-        gain[list(taken)] = 0
+        gain[taken] = 0
         best = int(gain.argmax())
         if gain[best] <= 0:
             break
-        taken[best] = _reason(observations, bins[:, best] & usable[:, best, None], filled, names)
+        taken.append(best)
         filled += bins[:, best] & usable[:, best, None]
         filled_pairs += [usable[a, best] and usable[b, best] for a, b in pairs] or [0]
-    order = sorted(taken)
-    return Selection(torch.tensor(order, dtype=torch.long), tuple(taken[i] for i in order))
+    return torch.tensor(sorted(taken), dtype=torch.long)
 
 
-def _n_taken(taken: dict[int, str], usable: Bool[np.ndarray, "v t"]) -> Int[np.ndarray, " v"]:
-    """How many frames of each view are taken."""
-    return usable[:, list(taken)].sum(axis=1) if taken else np.zeros(len(usable), int)
-
-
-def _bins(observations: TargetObservations) -> tuple[Bool[np.ndarray, "v t b"], tuple[str, ...]]:
-    """What each sighting covers, and what each bin is called."""
+def _bins(observations: TargetObservations) -> Bool[np.ndarray, "v t b"]:
+    """What each sighting covers: cells of the picture, tilts (facing, four ways, steeply so), and sizes by halves."""
     across, down = CELLS
-    tilts = ("facing", *(f"tilted {way}" for way in ("left", "right", "up", "down")))
-    tilts = (*tilts, *(f"steeply {name}" for name in tilts[1:]))
-    distances = tuple(f"size 1/{2**k} of the picture" for k in range(6))
-    names = (*(["cells"] * (across * down)), *tilts, *distances)
     uv_px, xyz = observations.uv_px.numpy(), observations.p_in_target.numpy()
-    bins = np.zeros((*uv_px.shape[:2], len(names)), bool)
+    bins = np.zeros((*uv_px.shape[:2], across * down + N_TILTS + N_SIZES), bool)
     for v, view in enumerate(observations.views):
         size_px = np.array(observations.size_px[view], float)
         for t in range(uv_px.shape[1]):
@@ -105,9 +86,9 @@ def _bins(observations: TargetObservations) -> tuple[Bool[np.ndarray, "v t b"], 
             if seen.sum() >= 4 and np.ptp(xyz[seen, 2]) == 0:
                 tilt, size = _tilt(xyz[seen, :2], uv_px[v, t, seen]), np.ptp(uv_px[v, t, seen], axis=0) / size_px
                 bins[v, t, across * down + tilt] = True
-                nearness = min(5, max(0, round(-math.log2(max(float(size.max()), 1e-3)))))
-                bins[v, t, across * down + len(tilts) + nearness] = True
-    return bins, names
+                nearness = min(N_SIZES - 1, max(0, round(-math.log2(max(float(size.max()), 1e-3)))))
+                bins[v, t, across * down + N_TILTS + nearness] = True
+    return bins
 
 
 def _tilt(xy: Float[np.ndarray, "n 2"], uv_px: Float[np.ndarray, "n 2"]) -> int:
@@ -150,19 +131,3 @@ def _speed_px_s(observations: TargetObservations) -> Float[np.ndarray, "v t"]:
         rate = np.where(both, step, 0).sum(axis=1) / np.maximum(both.sum(axis=1), 1) / dt[i]
         speed[:, i], speed[:, i + 1] = np.maximum(speed[:, i], rate), np.maximum(speed[:, i + 1], rate)
     return speed
-
-
-def _reason(
-    observations: TargetObservations,
-    covered: Bool[np.ndarray, "v b"],
-    filled: Float[np.ndarray, "v b"],
-    names: tuple[str, ...],
-) -> str:
-    parts = []
-    for v, view in enumerate(observations.views):
-        new = [names[b] for b in np.flatnonzero(covered[v] & (filled[v] == 0))]
-        cells = new.count("cells")
-        words = [*([f"{cells} new cells"] if cells else []), *(name for name in new if name != "cells")]
-        if covered[v].any():
-            parts.append(f"{view}: {', '.join(words) if words else 'more of what few show'}")
-    return "; ".join(parts)

@@ -124,9 +124,7 @@ def _check(pictures: Mapping[ViewId, Path], options: StructureOptions) -> None:
             "nothing says how large the room is. Measure the distance between two cameras, lens to lens, and give it "
             "with between."
         )
-    for view in options.between.views:
-        if view not in pictures:
-            raise CalibrationError(f"a distance was measured to '{view}', which is no view of {listed(pictures)}.")
+    options.between.check(pictures)
 
 
 @dataclass(frozen=True, slots=True)

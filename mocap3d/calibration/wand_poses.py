@@ -58,7 +58,7 @@ def place_by_markers(corners: Corners, placed: Placed, lenses: list[Lens]) -> Pl
     if np.isfinite(placed.poses).all() and (placed.island == placed.island[0]).all():
         return placed
     cv2.setRNGSeed(0)
-    ray = _rays(corners, lenses)
+    ray = corners.rays(lenses)
     if placed.main().sum() == 1:
         placed = _first_pair(corners, placed, lenses, ray)
     while True:
@@ -69,23 +69,9 @@ def place_by_markers(corners: Corners, placed: Placed, lenses: list[Lens]) -> Pl
         placed = following
 
 
-def _rays(corners: Corners, lenses: list[Lens]) -> Float[np.ndarray, "n 2"]:
-    """Every corner on the plane at depth 1."""
-    ray = np.full_like(corners.uv_px, np.nan)
-    for place, lens in enumerate(lenses):
-        mine = corners.view_of == place
-        ray[mine] = lens.unproject(torch.from_numpy(corners.uv_px[mine]))[:, :2].numpy()
-    return ray
-
-
-def _keys(corners: Corners) -> Int[np.ndarray, " n"]:
-    """A number for every point of every target."""
-    return corners.target_of * (int(corners.point_of.max()) + 1) + corners.point_of
-
-
 def _first_pair(corners: Corners, placed: Placed, lenses: list[Lens], ray: np.ndarray) -> Placed:
     """The two views that share most points, by the essential matrix; a wand's length sets their scale."""
-    keys, best = _keys(corners), (0, 0, 0)
+    keys, best = corners.key, (0, 0, 0)
     usable = np.isfinite(ray[:, 0])
     for a, b in combinations(range(len(corners.views)), 2):
         shared = len(np.intersect1d(keys[usable & (corners.view_of == a)], keys[usable & (corners.view_of == b)]))
@@ -138,7 +124,7 @@ def _targets(corners: Corners, placed: Placed, lenses: list[Lens]) -> Float[np.n
     wanted = np.asarray(unknown)[corners.target_of] & main[corners.view_of]
     if not wanted.any():
         return poses
-    keys, column = np.unique(_keys(corners)[wanted], return_inverse=True)
+    keys, column = np.unique(corners.key[wanted], return_inverse=True)
     members = np.flatnonzero(main)
     uv_px = torch.full((len(members), len(keys), 2), torch.nan, dtype=torch.float64)
     uv_px[np.searchsorted(members, corners.view_of[wanted]), column] = torch.from_numpy(corners.uv_px[wanted])
@@ -148,7 +134,7 @@ def _targets(corners: Corners, placed: Placed, lenses: list[Lens]) -> Float[np.n
         [(camera.project(p_in_world) - uv).norm(dim=-1) for camera, uv in zip(cameras, uv_px, strict=True)]
     )
     p_in_world[off_px.nan_to_num(0).amax(0) > FIT_PX] = torch.nan
-    n_points = int(corners.point_of.max()) + 1
+    n_points = corners.n_points
     for target in np.unique(keys // n_points):
         mine = torch.from_numpy((keys // n_points == target) & p_in_world.isfinite().all(1).numpy())
         if mine.any():

@@ -81,22 +81,6 @@ def level(result: BundleResult, up_in_cam: Mapping[ViewId, Float[Tensor, "3"]]) 
     return moved(result, Rigid(_standing(up / up.norm()), torch.zeros(3, dtype=torch.float64)))
 
 
-def with_distance(
-    result: BundleResult, p_in_world: Float[Tensor, "3"], q_in_world: Float[Tensor, "3"], distance_m: float
-) -> BundleResult:
-    """The world scaled so that two of its points are as far apart as was measured.
-
-    For rigs that know no length: a single moving point, structure from motion. Targets' own points do not scale.
-    """
-    found_m = float((p_in_world - q_in_world).norm())
-    if not (found_m > 0 and distance_m > 0):
-        raise CalibrationError(
-            f"a distance of {distance_m:g} m between points that came out {found_m:g} m apart sets no scale. Measure "
-            "between two points that are apart."
-        )
-    return moved(result, Rigid.identity(), scale=distance_m / found_m)
-
-
 def moved(result: BundleResult, new_from_world: Rigid, *, scale: float = 1.0) -> BundleResult:
     """The same calibration in another world: p_new = new_from_world.apply(scale p)."""
     rig = replace(result.rig, cameras={view: _camera(camera, new_from_world, scale)
@@ -117,7 +101,7 @@ def check_in_front(rig: CalibratedRig, observations: Sequence[TargetObservations
     """Refuses a solution in which a camera sees what is behind it: the mirror image of the true one."""
     for each, world_from_target in zip(observations, result.world_from_target, strict=True):
         p_in_world = world_from_target[:, None].apply(each.p_in_target)
-        for view in each.views:
+        for view in (view for view in each.views if view in rig.cameras):
             seen = each.uv_px[each.views.index(view)].isfinite().all(-1) & p_in_world.isfinite().all(-1)
             p_in_cam = rig.cameras[view].cam_from_world.apply(p_in_world[seen])
             behind = ~rig.cameras[view].lens.sees(p_in_cam)

@@ -33,6 +33,10 @@ class Calibrate:
     """Calibrate the cameras of a session from videos or pictures of a board, and say how good it is.
 
     Options given here overrule those under [calibrate] in its session.toml, which overrule the defaults.
+
+    $ mocap3d calibrate session --target charuco_a2
+    $ mocap3d calibrate session --check
+    $ mocap3d calibrate session --from-people
     """
 
     session: tyro.conf.Positional[Path]

@@ -19,6 +19,8 @@ def print_calibration(report: dict[str, Any], saved: Saved, output: Output) -> N
     """Files, errors, a table of the cameras, and the verdicts."""
     kept = f" [dim](the old one is {escape(saved.backup.name)})[/]" if saved.backup else ""
     output.text(f"[bold]{escape(str(saved.calibration))}[/]: {len(report['cameras'])} cameras{kept}")
+    if report["not_calibrated"]:
+        output.text(f"[bold]not calibrated[/]: {escape(', '.join(report['not_calibrated']))}")
     output.text(f"report: {escape(str(saved.page))}")
     output.text(
         f"corners are {_px(report['rms_px'])} off (RMS; median {_px(report['median_px'])}), on frames that were not "

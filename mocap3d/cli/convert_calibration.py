@@ -15,7 +15,10 @@ from mocap3d.cli.summary import counted
 
 @dataclass(frozen=True)
 class ConvertCalibration:
-    """Write the calibration of one program as that of another. What the new format cannot hold is refused in words."""
+    """Write the calibration of one program as that of another. What the new format cannot hold is refused in words.
+
+    $ mocap3d convert-calibration Calib.qca.txt Calib.toml
+    """
 
     source: tyro.conf.Positional[Path]
     """The calibration to read: a file, or a folder where the format has several files."""

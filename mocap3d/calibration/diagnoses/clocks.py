@@ -13,10 +13,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mocap3d.calibration.diagnoses.refit import Refit, Start, expected, fitted, refit, shared
+from mocap3d.calibration.paths import at_times
 from mocap3d.session.records import TargetObservations, ViewId
 
-MAX_GAP_S = 0.5
-"""Between the looks that a path is drawn through."""
 MIN_CORNERS = 100
 MAX_INSTANTS = 80
 N_ROUNDS, SETTLED_S = 6, 0.001
@@ -95,33 +94,9 @@ def _steps(board: TargetObservations, path: Path, start: Start, fit: Refit) -> M
 
 
 def _at(board: TargetObservations, everything: TargetObservations, late_s: Float[Tensor, " v"]) -> Path:
-    """Where each view saw the corners when its pictures of the board's instants would have been due: a parabola through
-    three looks."""
+    """Where each view saw the corners when its pictures of the board's instants would have been due."""
     t_s, uv_px = everything.t_s.numpy(), everything.uv_px.numpy()
-    at, velocity = np.full_like(board.uv_px.numpy(), np.nan), np.full_like(board.uv_px.numpy(), np.nan)
-    for row, late in enumerate(late_s.tolist()):
-        wished = board.t_s.numpy() - late
-        i = np.clip(np.abs(t_s[:, None] - wished).argmin(0), 1, max(len(t_s) - 2, 1))
-        if len(t_s) < 3:
-            continue
-        before, middle, after = (t_s[i + n] - wished for n in (-1, 0, 1))
-        near = (after - before < 2 * MAX_GAP_S) & (before < 0) & (after > 0)
-        place, slope = _parabola((before, middle, after), [uv_px[row, i + n] for n in (-1, 0, 1)])
-        exact = np.abs(middle) < 1e-9
-        at[row] = np.where(exact[:, None, None], uv_px[row, i], np.where(near[:, None, None], place, np.nan))
-        velocity[row] = np.where(near[:, None, None], slope, np.nan)
+    rows = [at_times(uv_px[row], t_s, board.t_s.numpy() - late) for row, late in enumerate(late_s.tolist())]
+    at, velocity = (torch.from_numpy(np.stack(each)) for each in zip(*rows, strict=True))
     unseen = board.uv_px.isnan().all(-1).all(-1)[..., None, None]
-    return Path(torch.from_numpy(at).masked_fill(unseen, torch.nan), torch.from_numpy(velocity))
-
-
-def _parabola(times_s: tuple[np.ndarray, ...], values: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Value and slope at time 0 of the parabola through three points, by Lagrange's polynomials."""
-    a, b, c = times_s
-    scales = ((a - b) * (a - c), (b - a) * (b - c), (c - a) * (c - b))
-    weights = [w / s for w, s in zip((b * c, a * c, a * b), scales, strict=True)]
-    slopes = [-w / s for w, s in zip((b + c, a + c, a + b), scales, strict=True)]
-    place, slope = (
-        np.sum([w[:, None, None] * value for w, value in zip(by, values, strict=True)], axis=0)
-        for by in (weights, slopes)
-    )
-    return place, slope
+    return Path(at.masked_fill(unseen, torch.nan), velocity)

@@ -42,7 +42,6 @@ def poor_views(observations: Sequence[TargetObservations], lenses: Mapping[ViewI
                 f"degrees at most, which does not tell the focal length{_held(lens)}. Tilt the board by 30 to 45 "
                 "degrees to the left, right, up and down before this camera.",
                 (view,),
-                {},
             )
         if float(np.quantile(distances_m, 0.95) / np.quantile(distances_m, 0.05)) < SAME_DEPTH:
             yield Finding(
@@ -50,13 +49,12 @@ def poor_views(observations: Sequence[TargetObservations], lenses: Mapping[ViewI
                 f"view '{view}' sees the board always at the same distance ({np.median(distances_m):.2f} m), which "
                 f"does not tell the focal length{_held(lens)}. Bring the board near (half of the picture) and far.",
                 (view,),
-                {},
             )
 
 
 def _held(lens: LensEstimate) -> str:
-    if lens.held:
-        return f" (held near what is usual: {', '.join(lens.held)})"
+    if {"fx", "fy"} & set(lens.held):
+        return " (held near what is usual)"
     return f" (known to {100 * lens.sigma('fx') / float(lens.lens.f_px[0]):.1f} % only)"
 
 
@@ -136,7 +134,6 @@ def _swapped(a: ViewId, b: ViewId, changed: Mapping[ViewId, tuple[Focal, Focal]]
         f"{a_together[0]:.0f} and {b_together[0]:.0f} px, in intrinsics/ {a_alone[0]:.0f} and {b_alone[0]:.0f} px. "
         "Look which camera filmed which, and rename the files; check those of the trials, too.",
         (a, b),
-        {},
     )
 
 
@@ -148,5 +145,4 @@ def _refocused(view: ViewId, pair: tuple[Focal, Focal]) -> Finding:
         f"extrinsics/ and {alone:.0f} px in intrinsics/ ({100 * (together / alone - 1):+.1f} %). Zoom or focus was "
         "changed in between: fix both (switch autofocus off) and film the board close to this camera again.",
         (view,),
-        {},
     )

@@ -41,7 +41,6 @@ def mirrored(
                 f"instants that it shares with others, mirrored at {100 * _agreement(again, view):.0f} %. Switch off "
                 "mirroring (selfie mode, a horizontal flip) in the camera or its program, and film again; trials too.",
                 (view,),
-                {},
             )
     return None
 

@@ -38,7 +38,6 @@ def _of_size(view: ViewId, size_px: Size, other_px: Size, what: str) -> Finding:
             f"{found}: one of the two was turned by 90 degrees, and which way cannot be told from the sizes. Mount the "
             "camera the same way for both and export both alike (the rotation in the file's header, too).",
             (view,),
-            {},
         )
     else:
         text = f"{found}: another part of the sensor, for which no lens can be told. Film both at one setting."

@@ -44,6 +44,7 @@ def as_json(calibration: Calibration) -> dict[str, Any]:
         "scale_error_mm": 1000 * (result.scale - 1) * _size_m(calibration),
         "world": calibration.world,
         "cameras": cameras,
+        "not_calibrated": [view for view in calibration.seen.size_px if view not in cameras],
         "boards_m": _boards_m(calibration),
         "shared_frames": shared_frames(calibration),
         "findings": [

@@ -40,9 +40,7 @@ def page(report: Report) -> str:
 
 def _summary(report: Report) -> str:
     grades = [camera["grade"] for camera in report["cameras"].values()]
-    counted = ", ".join(
-        f"{grades.count(grade)} {grade}" for grade in ("good", "usable", "film again") if grade in grades
-    )
+    counted = ", ".join(f"{grades.count(grade)} {grade}" for grade in GRADES if grade in grades)
     rows = [
         ("corners are off by, fitted frames", f"{_px(report['rms_px'])} RMS", f"{_px(report['median_px'])} median"),
         ("the same, frames not fitted", f"{_px(report['held_out_rms_px'])} RMS",
@@ -50,7 +48,8 @@ def _summary(report: Report) -> str:
         ("the board comes out rigid to", _mm(report["rigidity_mm"]), ""),
         ("and too large by", _number(report["scale_error_percent"], "%", 2), _mm(report["scale_error_mm"])),
     ]  # fmt: skip
-    return f"<p>{len(grades)} cameras: {counted}. World: {escape(report['world'])}.</p>{_table((), rows)}"
+    lost = f" Not calibrated: {escape(', '.join(report['not_calibrated']))}." if report["not_calibrated"] else ""
+    return f"<p>{len(grades)} cameras: {counted}.{lost} World: {escape(report['world'])}.</p>{_table((), rows)}"
 
 
 def _found(report: Report) -> str:

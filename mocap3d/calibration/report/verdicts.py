@@ -52,12 +52,6 @@ class CameraVerdict:
     place_sigma_mm: float
     """Of its position, relative to the first camera; 0 for that one."""
 
-    @property
-    def text(self) -> str:
-        """One sentence."""
-        said = self.grade if not self.reasons else f"{self.grade}: {'; '.join(self.reasons)}"
-        return f"{self.view}: {said}."
-
 
 def verdicts(calibration: Calibration) -> tuple[CameraVerdict, ...]:
     """Every camera's."""
@@ -111,7 +105,9 @@ def _graded(calibration: Calibration, verdict: CameraVerdict) -> CameraVerdict:
     reasons = [finding.code.replace("-", " ") + " (see what was found)" for finding in named]
     focal_share = verdict.focal_sigma_px / float(lens.lens.f_px.mean())
     if verdict.n_pictures < FEW_PICTURES:
-        reasons.append(f"only {verdict.n_pictures} pictures of the board: show it for longer")
+        reasons.append(
+            f"only {verdict.n_pictures} picture{'s' * (verdict.n_pictures > 1)} of the board: show it longer"
+        )
     if verdict.coverage < GOOD_COVERAGE:
         share = f"{100 * verdict.coverage:.0f} %"
         reasons.append(f"corners in {share} of the picture: carry the board into its edges and corners")
