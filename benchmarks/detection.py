@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import tyro
-from consistency import agreement, consistency
+from consistency import Consistency, agreement, consistency, with_mended_cameras
 from expected import expected_keypoints
 
 from mocap3d.detection.doubt import coverage
@@ -54,17 +54,30 @@ class Pictures:
 @dataclass(frozen=True)
 class Session:
     """Do the views of a calibrated session agree? Median reprojection of a plain triangulation of all views, views that
-    agree within 15 px, and how much bones vary after the fit. The first detector is what the others are compared with.
+    agree within 15 px, and how much bones vary after the fit. The first detector is what the others are compared with;
+    the last one mends the cameras for a second judgement of all.
     """
 
     folder: tyro.conf.Positional[Path]
     detectors: tuple[str, ...] = ("sapenet-s", "blazepose")
+    flip: bool = False
+    """SAPENets look at mirror images, too."""
 
     def run(self) -> dict:
         """One row per detector."""
-        found = {name: consistency(self.folder, name) for name in self.detectors}
-        first = found[self.detectors[0]]
-        return {name: {**one.as_row(), "pck0.2 of the first": agreement(one, first)} for name, one in found.items()}
+        found = {name: self._of(name) for name in self.detectors}
+        first, last = found[self.detectors[0]], found[self.detectors[-1]]
+        return {
+            name: {
+                **one.as_row(),
+                "pck0.2 of the first": agreement(one, first),
+                "cameras mended": with_mended_cameras(one, last),
+            }
+            for name, one in found.items()
+        }
+
+    def _of(self, name: str) -> Consistency:
+        return consistency(self.folder, name, flip=self.flip and "blazepose" not in name)
 
 
 @dataclass(frozen=True)
@@ -73,10 +86,15 @@ class People:
 
     folder: tyro.conf.Positional[Path]
     detectors: tuple[str, ...] = ("sapenet-s", "blazepose")
+    flip: bool = False
+    """SAPENets look at mirror images, too."""
 
     def run(self) -> dict:
         """One row per detector and picture."""
-        return {name: expected_keypoints(self.folder, name) for name in self.detectors}
+        return {
+            name: expected_keypoints(self.folder, name, flip=self.flip and "blazepose" not in name)
+            for name in self.detectors
+        }
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,9 @@ class Expected:
     uv_px: np.ndarray
 
 
-def expected_keypoints(folder: Path, detector: str) -> dict[str, dict[str, float]]:
+def expected_keypoints(folder: Path, detector: str, *, flip: bool = False) -> dict[str, dict[str, float]]:
     """Of every picture: the share of visible body joints within 0.1 and 0.2 torso lengths of what is expected."""
-    return {one.path.name: _compared(one, detector) for one in _all(folder)}
+    return {one.path.name: _compared(one, detector, flip=flip) for one in _all(folder)}
 
 
 def _all(folder: Path) -> list[Expected]:
@@ -64,8 +64,8 @@ def _ours(name: str) -> str:
     return side[0].upper() + joint.capitalize() if joint else name.capitalize()
 
 
-def _compared(expected: Expected, detector: str) -> dict[str, float]:
-    uv_px = _found(expected.path, detector, len(expected.uv_px))
+def _compared(expected: Expected, detector: str, *, flip: bool) -> dict[str, float]:
+    uv_px = _found(expected.path, detector, len(expected.uv_px), flip=flip)
     shoulders, hips = expected.uv_px[:, :2].mean(1), expected.uv_px[:, 6:8].mean(1)
     torso_px = np.linalg.norm(shoulders - hips, axis=-1)
     apart = np.linalg.norm(uv_px - expected.uv_px, axis=-1) / torso_px[:, None]
@@ -74,14 +74,14 @@ def _compared(expected: Expected, detector: str) -> dict[str, float]:
     return {**share, "joints": int(wanted.sum())}
 
 
-def _found(path: Path, detector: str, n_frames: int) -> np.ndarray:
+def _found(path: Path, detector: str, n_frames: int, *, flip: bool) -> np.ndarray:
     """(t 12 2): the largest person of every frame; NaN where nobody was found."""
     with tempfile.TemporaryDirectory() as root:
         videos = Path(root) / "videos"
         place = videos / path.name if path.suffix == ".mp4" else videos / path.stem / f"0{path.suffix}"
         place.parent.mkdir(parents=True)
         shutil.copy(path, place)
-        (found,) = detect(load_session(Path(root)), DetectOptions(detector=detector)).values()
+        (found,) = detect(load_session(Path(root)), DetectOptions(detector=detector, flip=flip)).values()
     names = load_skeleton(found.keypoint_set).keypoints
     uv_px = np.full((n_frames, len(BODY), 2), np.nan)
     size = (found.box_px[:, 3] - found.box_px[:, 1]).numpy()

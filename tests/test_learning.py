@@ -11,6 +11,7 @@ import torch
 from painted_people import SKELETON, STANDING, painted_people
 from scene import exact_scene
 
+from mocap3d.calibration.check import check
 from mocap3d.cli import main
 from mocap3d.detection import weights
 from mocap3d.detection.losses import LossOptions
@@ -146,8 +147,9 @@ def test_people_are_the_same_whatever_their_order():
 
 
 @pytest.fixture
-def session(tmp_path):
-    """A session folder with painted image folders as videos, and the weights of a tiny network."""
+def session(tmp_path, monkeypatch):
+    """A session folder with painted image folders as videos, and the weights of a tiny network; no camera is asked."""
+    monkeypatch.setattr(adapting, "check", lambda *_: ())  # takes 2.5 s
     scene, root = scene_of(), tmp_path / "session"
     synthesise(scene, root, "native")
     shutil.rmtree(root / "keypoints")
@@ -215,6 +217,28 @@ def test_the_command_says_what_changed(session, monkeypatch, capsys):
     told = capsys.readouterr().out
     assert "The new weights were kept" in told
     assert "px" in told
+
+
+@pytest.mark.slow
+def test_a_camera_that_moved_is_named_before_its_shift_is_learnt(session, monkeypatch, caplog):
+    """Turned by 2 degrees since it was calibrated."""
+    scene = scene_of()
+    turned = Rigid.from_rotvec(torch.tensor([0.0, 0.035, 0.0], dtype=torch.float64), torch.zeros(3).double())
+    was = scene.rig.cameras["cam03"]
+    moved = replace(
+        scene.rig, cameras={**scene.rig.cameras, "cam03": replace(was, cam_from_world=turned @ was.cam_from_world)}
+    )
+    monkeypatch.setattr(adapting, "detect", detecting(scene, 0.5, 0.5))
+    monkeypatch.setattr(adapting, "check", check)
+    options = replace(OPTIONS, detector=str(session.parent / "tiny.safetensors"), hold_out="cam02")
+    for rig, is_named in ((scene.rig, False), (moved, True)):
+        caplog.clear()
+        monkeypatch.setattr(adapting, "load_calibration", lambda _, rig=rig: rig)
+        adapt(session, options)
+        named = [text for text in caplog.messages if "calibrate" in text and "--refine" in text]
+        assert bool(named) == is_named
+    assert "cam03: does not hold" in named[0]
+    assert "cam01" not in named[0]
 
 
 def test_what_cannot_be_adapted_is_refused(session, monkeypatch):

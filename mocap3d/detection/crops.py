@@ -110,9 +110,8 @@ def _averaged(
     limit = np.array(image.shape[1::-1])
     low = np.clip(np.floor(reach.min(0)).astype(int), 0, limit)
     high = np.clip(np.ceil(reach.max(0)).astype(int) + 1, low, limit)
-    step = round(
-        scale + 0.2
-    )  # whole: averaging by another number takes three times as long; rather blurred than aliased
+    # Whole, as averaging by another number takes three times as long; rather blurred than aliased.
+    step = round(scale + 0.2)
     small = np.minimum(-(-(high - low) // step), limit // step)
     low = np.minimum(low, limit - small * step)
     part = image[low[1] : low[1] + small[1] * step, low[0] : low[0] + small[0] * step]

@@ -48,7 +48,7 @@ class Check:
 def examine() -> Iterator[Check]:
     """All checks, one after the other; the device is used for some milliseconds."""
     yield Check("Python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
-    yield Check("processor", "ok", f"{os.cpu_count()} cores; PyTorch uses {torch.get_num_threads()} threads")
+    yield Check("processor", "ok", f"{os.cpu_count()} cores; threads of PyTorch: {torch.get_num_threads()}")
     yield from map(_needed, NEEDED)
     yield from (_optional(name, *purpose) for name, purpose in OPTIONAL.items())
     if find_spec("open3d") and sys.platform == "linux":

@@ -43,6 +43,8 @@ class DetectOptions:
     """Crops per network call at most. The result does not depend on it."""
     every: int = 10
     """Frames between two searches for people; between them, people are followed."""
+    flip: bool = False
+    """Look at the mirror image of each person, too, and take the mean: better, and twice as slow; SAPENet only."""
     guided: bool = True
     """Look again, guided by the 3D result, where somebody was missed or taken for somebody else."""
     onnx: OnnxOptions = field(default_factory=OnnxOptions)

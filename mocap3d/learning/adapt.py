@@ -5,12 +5,13 @@ with the 3D of the others.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 
+from mocap3d.calibration.check import check
 from mocap3d.calibration.load import load_calibration
 from mocap3d.detection import weights
 from mocap3d.detection.detect import Progress, detect
@@ -21,11 +22,12 @@ from mocap3d.errors import DetectionError
 from mocap3d.fusion.associate import AssociateOptions, associate
 from mocap3d.fusion.fit import fit_sequence
 from mocap3d.fusion.points import triangulate_tracks
+from mocap3d.learning.adaptation import Adaptation, report
 from mocap3d.learning.agreement import Agreement, agreement, distances
 from mocap3d.learning.labels import labels_of
 from mocap3d.learning.projected import Projected, projected
 from mocap3d.session.files import write_text
-from mocap3d.session.records import CalibratedRig, Detections, Points3D, Session, Timeline, ViewId
+from mocap3d.session.records import CalibratedRig, Detections, Points3D, Session, Timeline, Tracks2D, ViewId
 from mocap3d.session.session import load_session
 from mocap3d.session.timeline import make_timeline
 from mocap3d.session.views import did_you_mean, listed
@@ -55,6 +57,8 @@ class AdaptOptions:
     """Part by which the held-out view's error must fall for the new weights to be kept."""
     batch: int = 16
     """Crops per network call while detecting."""
+    flip: bool = True
+    """Look at mirror images, too, for labels and for the judgement: better labels, and twice the time to look."""
     tune: TuneOptions = field(default_factory=TuneOptions)
 
     def __post_init__(self):
@@ -64,26 +68,6 @@ class AdaptOptions:
             raise ValueError(f"min_gain is {self.min_gain:g}; needed a part, at least 0 and below 1.")
         if not self.name or Path(self.name).name != self.name:
             raise ValueError(f"name is '{self.name}'; needed a file name without folder.")
-
-
-@dataclass(frozen=True, slots=True)
-class Adaptation:
-    """What came of it."""
-
-    session: Path
-    weights: Path | None
-    """None where the new weights were no better, and not kept."""
-    started_from: str
-    held_out: ViewId
-    n_pictures: int
-    before: Mapping[ViewId, Agreement]
-    """Of each view with the 3D of all but the held-out one."""
-    after: Mapping[ViewId, Agreement]
-
-    @property
-    def gain(self) -> float:
-        """Part by which the held-out view's error fell; negative where it rose."""
-        return 1 - self.after[self.held_out].mean_error / self.before[self.held_out].mean_error
 
 
 def adapt(root: Path, options: AdaptOptions | None = None, *, progress: Progress | None = None) -> Adaptation:
@@ -97,6 +81,7 @@ def adapt(root: Path, options: AdaptOptions | None = None, *, progress: Progress
         raise DetectionError(f"{out} cannot be adapted onto itself. Give the new weights another --name.")
     before = _Look.of(session, rig, start.path, options, progress)
     held_out = _held_out(before.detections, options.hold_out)
+    _warn_of_cameras(before)
     taught = [view for view in before.detections if view != held_out]
     first = before.fused(taught)
     labels = _labels(before, first, taught, options)
@@ -118,33 +103,6 @@ def adapt(root: Path, options: AdaptOptions | None = None, *, progress: Progress
     return result
 
 
-def report(result: Adaptation) -> list[str]:
-    """What was done and what it changed, in words and numbers."""
-    kept = result.weights is not None
-    lines = [
-        f"Adapted {result.started_from} to {result.session.resolve().name}: learnt from {result.n_pictures} pictures "
-        f"of people, of the views {listed(view for view in result.before if view != result.held_out)}.",
-        f"Nothing was learnt from view '{result.held_out}'. Its error against the 3D of the others "
-        f"{'fell' if result.gain > 0 else 'rose'} by {abs(result.gain):.1%}.",
-        "Distance from the 3D of the views learnt from to what each view sees, median, and within 0.1 torso lengths:",
-    ]
-    for view, was in result.before.items():
-        now = result.after[view]
-        note = " (held out)" if view == result.held_out else ""
-        lines.append(
-            f"  {view}{note}: {was.median_px:.1f} -> {now.median_px:.1f} px, {was.pck:.1%} -> {now.pck:.1%} "
-            f"of {was.n} points"
-        )
-    if kept:
-        lines.append(
-            f"The new weights were kept. They are used only where they are asked for: mocap3d reconstruct "
-            f"{result.session} --detect.detector {result.weights}"
-        )
-    else:
-        lines.append("The new weights were not kept: the held-out view does not agree better with them.")
-    return lines
-
-
 @dataclass(frozen=True, slots=True)
 class _Look:
     """What a network finds in all views, on one timeline."""
@@ -156,15 +114,19 @@ class _Look:
 
     @staticmethod
     def of(session: Session, rig: CalibratedRig, path: Path, options: AdaptOptions, progress: Progress) -> "_Look":
-        how = DetectOptions(detector=str(path), device=options.tune.device, batch=options.batch)
+        how = DetectOptions(detector=str(path), device=options.tune.device, batch=options.batch, flip=options.flip)
         found = detect(session, how, views=tuple(rig.cameras), progress=progress)
         timeline = make_timeline(session, {view: len(session.videos[view].t_s) for view in session.views})
         return _Look(session, rig, found, timeline)
 
-    def fused(self, views: Sequence[ViewId]) -> Points3D:
-        """The people in 3D as some of the views see them."""
+    def tracks(self, views: Collection[ViewId]) -> Tracks2D:
+        """Who is who in some of the views."""
         chosen = {view: self.detections[view] for view in views if view in self.detections}
-        tracks = associate(chosen, self.timeline, self.rig, AssociateOptions())
+        return associate(chosen, self.timeline, self.rig, AssociateOptions())
+
+    def fused(self, views: Collection[ViewId]) -> Points3D:
+        """The people in 3D as some of the views see them."""
+        tracks = self.tracks(views)
         return fit_sequence(tracks, self.rig, triangulate_tracks(tracks, self.rig))
 
     def seen(self, points: Points3D, view: ViewId) -> Projected:
@@ -172,7 +134,18 @@ class _Look:
         return projected(points, view, self.rig, self.timeline)
 
 
-def _labels(look: "_Look", points: Points3D, views: Sequence[ViewId], options: AdaptOptions) -> list[ViewLabels]:
+def _warn_of_cameras(look: _Look) -> None:
+    """Labels of cameras that have moved teach the network to see people beside where they are."""
+    if moved := [found.text for found in check(look.rig, look.tracks(look.detections)) if not found.holds]:
+        log.warning(
+            "%s. The network would learn that along with the rest: mend the calibration first, by `mocap3d calibrate "
+            "%s --refine`.",
+            "; ".join(moved),
+            look.session.root,
+        )
+
+
+def _labels(look: _Look, points: Points3D, views: Sequence[ViewId], options: AdaptOptions) -> list[ViewLabels]:
     """What to learn from each view that has something to learn from."""
     found = [
         labels_of(

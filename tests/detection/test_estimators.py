@@ -16,6 +16,7 @@ from mocap3d.detection.options import DetectOptions
 from mocap3d.detection.runtime import deployed
 from mocap3d.detection.sapenet import CONFIGS, Sapenet
 from mocap3d.errors import DetectionError
+from mocap3d.skeletons.skeleton import load_skeleton
 
 CPU = torch.device("cpu")
 FIELDS = ("uv_px", "cov_px2", "log_weight")
@@ -94,6 +95,33 @@ def test_a_network_that_is_told_whom_to_look_at_looks_elsewhere(crops, tmp_path)
     expected_px = torch.full((1, 26, 2), 60.0)
     assert not torch.equal(estimator(crops[:1], expected_px).uv_px.nan_to_num(), alone.uv_px.nan_to_num())
     assert_same(estimator(crops[:1], torch.full((1, 26, 2), torch.nan)), alone)
+
+
+def test_with_flip_mirrored_people_get_mirrored_keypoints(tiny, crops):
+    mirror = list(load_skeleton("halpe26").mirror)
+    apart_px = {}
+    for flip in (True, False):
+        estimator = open_estimator(str(tiny), DetectOptions(flip=flip), CPU)
+        found, mirrored = estimator(crops), estimator(np.ascontiguousarray(crops[:, :, ::-1]))
+        back = mirrored.uv_px[:, mirror] * torch.tensor([-1, 1]) + torch.tensor([191, 0])
+        clear = found.log_weight[..., 0] > 0.1 + found.log_weight[..., 1]  # no ties between peaks
+        apart_px[flip] = (back - found.uv_px)[:, :, 0].norm(dim=-1)[clear].max()
+        if flip:
+            torch.testing.assert_close(mirrored.log_weight[:, mirror, 0], found.log_weight[..., 0], rtol=0, atol=1e-3)
+    assert clear.sum() > 20
+    assert apart_px[True] < 0.01
+    assert apart_px[False] > 10
+
+
+def test_a_detector_that_knows_no_mirror_images_says_so():
+    with pytest.raises(DetectionError, match=r"'blazepose' was asked .*only SAPENet does"):
+        open_estimator("blazepose", DetectOptions(flip=True), CPU)
+
+
+def test_keypoints_that_the_detector_does_not_find_are_refused(tiny):
+    with pytest.raises(DetectionError, match=r"finds the keypoints of halpe26, not of coco17"):
+        open_estimator(str(tiny), DetectOptions(keypoints="coco17"), CPU)
+    assert open_estimator(str(tiny), DetectOptions(keypoints="halpe26"), CPU).keypoint_set == "halpe26"
 
 
 @pytest.mark.slow

@@ -337,6 +337,7 @@ def test_the_papers_schedule():
         ("data = ['a', 'b']\n[batches]\nshare = [1.0]", "1 numbers for 2 data folders"),
         ("size_px = [190, 256]", "that 32 divides"),
         ("[optimiser]\nlr = 0", "lr is 0; needed more than 0"),
+        ("[batches]\nworkers = 0", "workers is 0; needed a whole number of at least 1"),
     ],
 )
 def test_a_wrong_configuration_is_refused_in_words(tmp_path, text, words):

@@ -12,6 +12,7 @@ from mocap3d.detection.estimators.sapenet import SapenetEstimator
 from mocap3d.detection.options import ONNX, DetectOptions
 from mocap3d.detection.persons import PersonFinder
 from mocap3d.detection.watch import Models
+from mocap3d.errors import DetectionError
 
 PERSON_DETECTOR = "person-detector"
 _BLAZEPOSE = {"blazepose": "blazepose-full", "blazepose-full": "blazepose-full", "blazepose-heavy": "blazepose-heavy"}
@@ -28,10 +29,26 @@ def open_estimator(name: str, options: DetectOptions, device: torch.device) -> E
     """What finds keypoints in crops."""
     if name.startswith(ONNX):
         path = Path(name.removeprefix(ONNX)).expanduser()
-        return OnnxEstimator(path, options.keypoints, options.onnx, batch=options.batch, device=device)
-    if name in _BLAZEPOSE:
-        return BlazePoseEstimator(_BLAZEPOSE[name], device)
-    file = weights.load(name)
-    if str(file.card.get("name", "")).startswith("blazepose-"):
-        return BlazePoseEstimator(name, device)
-    return SapenetEstimator(file, device, batch=options.batch)
+        estimator = OnnxEstimator(path, options.keypoints, options.onnx, batch=options.batch, device=device)
+    else:
+        file = weights.load(_BLAZEPOSE.get(name, name))
+        if not str(file.card.get("name", "")).startswith("blazepose-"):
+            estimator = SapenetEstimator(file, device, batch=options.batch, flip=options.flip)
+        else:
+            estimator = BlazePoseEstimator(str(file.path), device)
+    _check(name, estimator, options)
+    return estimator
+
+
+def _check(name: str, estimator: Estimator, options: DetectOptions) -> None:
+    """Nothing that was asked for is passed over."""
+    if options.flip and not isinstance(estimator, SapenetEstimator):
+        raise DetectionError(
+            f"Detector '{name}' was asked to look at mirror images, too (flip), which only SAPENet does here. Leave "
+            "flip out, or choose sapenet-s."
+        )
+    if options.keypoints not in (None, estimator.keypoint_set):
+        raise DetectionError(
+            f"Detector '{name}' finds the keypoints of {estimator.keypoint_set}, not of {options.keypoints}. Leave "
+            "keypoints out: it is for ONNX files that do not say what they find."
+        )

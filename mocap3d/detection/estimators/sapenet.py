@@ -14,6 +14,7 @@ from mocap3d.detection.runtime import deployed
 from mocap3d.detection.sapenet import N_KEYPOINTS, Sapenet, SapenetConfig
 from mocap3d.errors import DetectionError
 from mocap3d.session.toml import typed
+from mocap3d.skeletons.skeleton import load_skeleton
 
 SIZE_PX = (192, 256)
 _FAINTEST = 1e-4
@@ -24,14 +25,15 @@ class SapenetEstimator:
 
     keypoint_set = "halpe26"
 
-    def __init__(self, file: weights.WeightFile, device: torch.device, *, batch: int = 16) -> None:
-        net = network_of(file).to(device)
+    def __init__(self, file: weights.WeightFile, device: torch.device, *, batch: int = 16, flip: bool = False) -> None:
+        """With ``flip``, each crop's mirror image is looked at, too."""
+        net: nn.Module = _Essential(network_of(file).to(device))
         width, height = self.size_px = size_of(file)
-        self.fingerprint = f"sapenet {file.sha256}"
+        self.fingerprint = f"sapenet {file.sha256}{' flip' * flip}"
         self._device, self._calibration = device, calibration_of(file)
         prior = torch.zeros(1, N_KEYPOINTS, height // PRIOR_STRIDE, width // PRIOR_STRIDE, device=device)
         image = torch.zeros(1, 3, height, width, device=device)
-        self._net = deployed(_Essential(net), image, prior, batch=batch, after=_to_modes)
+        self._net = deployed(_Flipped(net) if flip else net, image, prior, batch=batch, after=_to_modes)
 
     def __call__(self, crops: UInt8[np.ndarray, "b h w 3"], expected_px: Float[Tensor, "b k 2"] | None = None) -> Modes:
         """See :class:`mocap3d.detection.estimators.estimator.Estimator`."""
@@ -54,6 +56,29 @@ class _Essential(nn.Module):
         """Finest logits and confidence logits."""
         predicted = self.net(image, prior)
         return predicted.logits[0], predicted.confidence_logit
+
+
+class _Flipped(nn.Module):
+    """The mean of what is said of a picture and of its mirror image: heatmaps as probabilities, confidences as logits.
+
+    Source: Newell et al. (2016), who take the mean of heatmaps.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+        self.mirror = list(load_skeleton(SapenetEstimator.keypoint_set).mirror)
+
+    def forward(self, image: Tensor, prior: Tensor) -> tuple[Tensor, Tensor]:
+        """As :class:`_Essential`."""
+        both = torch.cat([image, image.flip(-1)])
+        logits, confidence = self.net(both, torch.cat([prior, self._turned(prior)]))
+        here, mirrored = logits.float().flatten(2).log_softmax(-1).view_as(logits).chunk(2)
+        sure, mirrored_sure = confidence.chunk(2)
+        return torch.logaddexp(here, self._turned(mirrored)), (sure + mirrored_sure[:, self.mirror]) / 2
+
+    def _turned(self, maps: Tensor) -> Tensor:
+        return maps.flip(-1)[:, self.mirror]
 
 
 def _to_modes(logits: Tensor, confidence_logit: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -88,6 +88,11 @@ class BatchOptions:
     workers: int = 1
     """Threads that read and vary pictures."""
 
+    def __post_init__(self):
+        for name in ("batch", "views_per_instant", "frames_per_clip", "workers"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; needed a whole number of at least 1.")
+
 
 class Batches:
     """An endless row of batches; ``batch(n)`` is the same whenever and in whichever thread it is made."""
