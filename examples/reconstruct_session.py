@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from mocap3d.fusion.fit import FitOptions
-from mocap3d.pipeline import ReconstructOptions, export_all, reconstruct
+from mocap3d.pipeline import ReconstructOptions, reconstruct
 from mocap3d.session.records import Provenance
+from mocap3d.writing import export_all
 
 
 def main(root: Path) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-SOFTWARE_GL = ("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist")
+FLAGS = ("--no-sandbox", "--enable-unsafe-swiftshader")
+"""As root, and WebGL without a graphics card."""
 
 
 @contextmanager
@@ -18,7 +19,7 @@ def opened_browser() -> Iterator[Any]:
     program = next(filter(None, map(shutil.which, NAMES)), None)
     with sync_api.sync_playwright() as playwright:
         try:
-            browser = playwright.chromium.launch(executable_path=program, args=list(SOFTWARE_GL))
+            browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
         except sync_api.Error as error:
             pytest.skip(f"no Chromium: apt-get install chromium, or playwright install chromium ({error.message[:80]})")
         yield browser

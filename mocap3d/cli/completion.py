@@ -37,9 +37,9 @@ _ZSH_FIRST = "autoload -U +X bashcompinit && bashcompinit\n"
 class Completion:
     """Print what makes a shell complete commands and flags.
 
-    eval "$(mocap3d completion bash)"
-    eval "$(mocap3d completion zsh)"
-    mocap3d completion fish > ~/.config/fish/completions/mocap3d.fish
+    $ eval "$(mocap3d completion bash)"
+    $ eval "$(mocap3d completion zsh)"
+    $ mocap3d completion fish > ~/.config/fish/completions/mocap3d.fish
     """
 
     shell: tyro.conf.Positional[Literal["bash", "zsh", "fish"]]

@@ -17,8 +17,8 @@ _MARKS = {"ok": "[green]ok[/]     ", "absent": "[dim]absent[/] ", "broken": "[re
 class Doctor:
     """Tell what is installed, which device will be used and why, and test it.
 
-    mocap3d doctor
-    mocap3d doctor --json
+    $ mocap3d doctor
+    $ mocap3d doctor --json
 
     Exit codes: 0 all that is needed is there; 2 something is broken.
     """
@@ -33,7 +33,7 @@ def run(arguments: list[str]) -> int:
     with output.working("examining"):
         checks = list(examine())
     for check in checks:
-        remedy = f" [bold]{escape(check.remedy)}[/]" if check.remedy else ""
+        remedy = f": [bold]{escape(check.remedy)}[/]" if check.remedy else ""
         output.text(f"{_MARKS[check.state]}{escape(check.what):<24}{escape(check.told)}{remedy}")
     is_well = all(check.state != "broken" for check in checks)
     output.result({"ok": is_well, "checks": [asdict(check) for check in checks]})

@@ -17,8 +17,8 @@ from mocap3d.session.proposal import propose
 class Init:
     """Write a commented session.toml from what a folder holds; in an empty one, make the folders to fill.
 
-    mocap3d init session
-    mocap3d init session --overwrite
+    $ mocap3d init session
+    $ mocap3d init session --overwrite
     """
 
     session: tyro.conf.Positional[Path]

@@ -10,10 +10,11 @@ from rich.markup import escape
 from mocap3d.cli.console import Output, OutputOptions
 from mocap3d.cli.parse import parse
 from mocap3d.errors import SessionError
-from mocap3d.pipeline import RESULTS, reconstruct_session
+from mocap3d.pipeline import reconstruct_session
 from mocap3d.session.session import load_session
 from mocap3d.session.views import did_you_mean, listed
 from mocap3d.viz.overlay_videos import write_overlays
+from mocap3d.writing import RESULTS
 
 FOLDER = "overlays"
 
@@ -24,8 +25,8 @@ class Overlay:
 
     What was detected before is not looked for again. A view without a video is drawn on a dark ground.
 
-    mocap3d overlay session
-    mocap3d overlay session --views cam01 cam03 --out /tmp/look
+    $ mocap3d overlay session
+    $ mocap3d overlay session --views cam01 cam03 --out /tmp/look
     """
 
     session: tyro.conf.Positional[Path]

@@ -25,8 +25,8 @@ class Plan:
     For somebody who walks there, with what their own body hides, by the covariance that reconstruction states for a
     single frame; bones and motion then make the error smaller.
 
-    mocap3d plan rigs/lab8.toml
-    mocap3d plan rigs/lab4.toml --sigma-px 6 --out lab4.svg
+    $ mocap3d plan rigs/lab8.toml
+    $ mocap3d plan rigs/lab4.toml --sigma-px 6 --out lab4.svg
     """
 
     rig: tyro.conf.Positional[Path]

@@ -23,8 +23,10 @@ from mocap3d.viz.figures import camera_layout, curves, stick_figures
 class Plot:
     """Draw figures for papers from a results folder: stick figures, joint angles with bands, and the cameras' places.
 
-    mocap3d plot session/results
-    mocap3d plot session/results --format svg --instants 12
+    Angles that the keypoints hardly show are left out; the report has them.
+
+    $ mocap3d plot session/results
+    $ mocap3d plot session/results --format svg --instants 12
     """
 
     results: tyro.conf.Positional[Path]
@@ -36,6 +38,10 @@ class Plot:
     instants: int = 8
     """Stick figures per person."""
     output: Annotated[OutputOptions, tyro.conf.arg(name="")] = field(default_factory=OutputOptions)
+
+    def __post_init__(self):
+        if self.instants < 1:
+            raise ValueError(f"--instants is {self.instants}; needed 1 or more.")
 
 
 def run(arguments: list[str]) -> int:
@@ -60,7 +66,7 @@ def run(arguments: list[str]) -> int:
 
 def _angles(angles: JointAngles | None, person: int, path: Path) -> list[Path]:
     """The curves, where angles were measured at all."""
-    charts = () if angles is None else angle_charts(angles, person)
+    charts = () if angles is None else angle_charts(angles, person, with_hardly_shown=False)
     if not charts:
         return []
     curves(charts, path)

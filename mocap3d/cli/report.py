@@ -9,18 +9,19 @@ from rich.markup import escape
 
 from mocap3d.cli.console import Output, OutputOptions
 from mocap3d.cli.parse import parse
-from mocap3d.pipeline import REPORT, RESULTS, content_of, files_beside, reconstruct_session
+from mocap3d.pipeline import reconstruct_session
 from mocap3d.session.session import load_session
 from mocap3d.viz.report import write_report
 from mocap3d.viz.verdict import judge
+from mocap3d.writing import REPORT, RESULTS, content_of, files_beside
 
 
 @dataclass(frozen=True)
 class Report:
     """Reconstruct a session and write only its report: verdict, 3D scene, views, evidence, in one offline page.
 
-    mocap3d report session
-    mocap3d report session --out /tmp/look.html
+    $ mocap3d report session
+    $ mocap3d report session --out /tmp/look.html
     """
 
     session: tyro.conf.Positional[Path]

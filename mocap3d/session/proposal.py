@@ -1,19 +1,24 @@
 """A session.toml to start from: what was found in the folder, and every key that may be worth a thought."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mocap3d.errors import SessionError
 from mocap3d.session.calibration_file import find_calibration
 from mocap3d.session.files import write_text
+from mocap3d.session.layout import paths_by_view
 from mocap3d.session.records import Session, ViewId
 from mocap3d.session.session import TOML_NAME, load_session
+from mocap3d.session.video import is_video
 
 _FOLDERS = ("videos", "calibration", "keypoints")
 
 
 def propose(root: Path, *, overwrite: bool = False) -> tuple[Path, Session | None]:
     """Writes a commented session.toml; in an empty or absent folder also the usual folders. And what is there.
+
+    Videos that lie in the folder itself instead of in videos/ are stated by name.
 
     SessionError where one is there already, or where the folder's content does not fit together.
     """
@@ -22,29 +27,39 @@ def propose(root: Path, *, overwrite: bool = False) -> tuple[Path, Session | Non
         raise SessionError(f"{path} is there already. Edit it, or run `mocap3d init {root} --overwrite` to begin anew.")
     if root.exists() and not root.is_dir():
         raise SessionError(f"{root} is a file. Needed: a folder, or a name that is still free.")
-    session = _session(root)
+    loose = paths_by_view(root, is_video, {}) if root.is_dir() and not _holds(root, "videos") else {}
+    session = _session(root, loose)
     if session is None:
         for folder in _FOLDERS:
             (root / folder).mkdir(parents=True, exist_ok=True)
-    write_text(path, "\n".join(_lines(root, session)) + "\n")
+    write_text(path, "\n".join(_lines(root, session, loose)) + "\n")
     return path, session
 
 
-def _session(root: Path) -> Session | None:
-    """What is found without a session.toml; None where there is nothing yet."""
-    if not root.is_dir() or not any(any((root / name).glob("[!.]*")) for name in ("videos", "keypoints")):
+def _holds(root: Path, folder: str) -> bool:
+    return any((root / folder).glob("[!.]*"))
+
+
+def _session(root: Path, loose: Mapping[ViewId, Path]) -> Session | None:
+    """What is found without a session.toml, with videos that lie beside it; None where there is nothing yet."""
+    if not loose and not any(_holds(root, name) for name in ("videos", "keypoints")):
         return None
-    if not (root / TOML_NAME).exists():
-        return load_session(root)
-    aside = root / f".{TOML_NAME}"
-    (root / TOML_NAME).rename(aside)  # it may be what is wrong, and is to be replaced
+    path, aside = root / TOML_NAME, root / f".{TOML_NAME}"
+    was_there = path.exists()
+    if was_there:
+        path.rename(aside)  # it may be what is wrong, and is to be replaced
     try:
+        if loose:
+            write_text(path, "\n".join(f"{_key(view)}\n{_video(video)}" for view, video in loose.items()))
         return load_session(root)
     finally:
-        aside.rename(root / TOML_NAME)
+        if loose:
+            path.unlink(missing_ok=True)
+        if was_there:
+            aside.rename(path)
 
 
-def _lines(root: Path, session: Session | None) -> Iterator[str]:
+def _lines(root: Path, session: Session | None, loose: Mapping[ViewId, Path]) -> Iterator[str]:
     yield f"# {root.resolve().name}: what mocap3d should know. Every key is optional."
     yield "# `mocap3d info` tells what is found, `mocap3d reconstruct` does the work."
     yield ""
@@ -57,7 +72,7 @@ def _lines(root: Path, session: Session | None) -> Iterator[str]:
     yield ""
     if session is not None:
         for view in session.views:
-            yield from _view(view, session)
+            yield from _view(view, session, loose)
     yield "# Options of `mocap3d reconstruct`; `mocap3d reconstruct --help` lists all."
     yield from _commented("[reconstruct.fit]", "max_gap_s = 0.5   # longest stretch that may be filled in")
 
@@ -82,7 +97,7 @@ def _calibration(root: Path, session: Session | None) -> Iterator[str]:
     yield f'calibration = "{found.relative_to(root).as_posix()}"'
 
 
-def _view(view: ViewId, session: Session) -> Iterator[str]:
+def _view(view: ViewId, session: Session, loose: Mapping[ViewId, Path]) -> Iterator[str]:
     video, source = session.videos.get(view), session.keypoints.get(view)
     found = []
     if video is not None:
@@ -92,10 +107,20 @@ def _view(view: ViewId, session: Session) -> Iterator[str]:
     if source is not None:
         found.append(f"keypoints {source.path.name} ({source.format})")
     yield f"# {'; '.join(found)}"
-    name = view if view.replace("_", "").replace("-", "").isalnum() and view.isascii() else f'"{view}"'
-    yield f"[views.{name}]"
+    yield _key(view)
+    if view in loose:
+        yield _video(loose[view])
     yield "# offset_s = 0.0   # when its first frame was taken, on the common clock"
     yield ""
+
+
+def _key(view: ViewId) -> str:
+    is_bare = view.replace("_", "").replace("-", "").isalnum() and view.isascii()
+    return f"[views.{view if is_bare else json.dumps(view, ensure_ascii=False)}]"
+
+
+def _video(path: Path) -> str:
+    return f"video = {json.dumps(path.name, ensure_ascii=False)}"
 
 
 def _commented(*lines: str) -> Iterator[str]:

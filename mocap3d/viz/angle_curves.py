@@ -13,20 +13,24 @@ _SIDES = {"_l": "left", "_r": "right"}
 _DEGREES = degrees(1.0)
 
 
-def angle_charts(angles: JointAngles, person: int) -> tuple[TimeChart, ...]:
+_UNSHOWN, _HARDLY = "shown by no keypoint", "hardly shown"
+
+
+def angle_charts(angles: JointAngles, person: int, *, with_hardly_shown: bool = True) -> tuple[TimeChart, ...]:
     """A chart per angle that some keypoint shows, both sides together; its title says what keeps it from being sure."""
+    left_out = (_UNSHOWN,) if with_hardly_shown else (_UNSHOWN, _HARDLY)
     groups: dict[str, list[Curve]] = {}
     doubts: dict[str, str] = {}
     for number, name in enumerate(angles.names):
         values = _DEGREES * angles.angle_rad[:, person, number].numpy()
         words = angles.observable[person][number]
-        if not np.isfinite(values).any() or words.startswith("shown by no keypoint"):
+        if not np.isfinite(values).any() or words.startswith(left_out):
             continue
         side = _SIDES.get(name[-2:], "middle")
         stem = name if side == "middle" else name[:-2]
         sigma = _DEGREES * angles.sigma_rad[:, person, number].numpy()
         groups.setdefault(stem, []).append(Curve(name, values, sigma, side))
-        doubts[stem] = "" if words == "measured" else f", {words.split(':')[0]}"
+        doubts[stem] = "" if words == "measured" else f", {words.split(':')[0].split(' (')[0]}"
     t_s = angles.t_s.numpy()
     return tuple(TimeChart(_told(stem) + doubts[stem], "deg", t_s, tuple(curves)) for stem, curves in groups.items())
 

@@ -39,7 +39,7 @@ def heatmap(
     return "".join([*parts, "</svg>"])
 
 
-def _cell(value: float, top: float, column: int, y: float, what: str, unit: str, write: Callable[[float], str]) -> str:
+def _cell(value: float, top: float, column: int, y: int, what: str, unit: str, write: Callable[[float], str]) -> str:
     x = _LABEL_W + _CELL_W * column
     if not math.isfinite(value):
         title = f"<title>{escape(what)}: unknown</title>"
@@ -101,10 +101,10 @@ def histogram(groups: Sequence[tuple[str, str, Float[np.ndarray, " n"]]], *, tit
     return "".join([*out, f'<text class="tick end faint" x="{width - 4}" y="{base + 24}">{unit}</text></svg>'])
 
 
-def opened(width: float, height: float, title: str, more: str = "") -> str:
+def opened(width: int, height: int, title: str, more: str = "") -> str:
     """The beginning of a drawing, with what it shows for those who cannot see it."""
     return (
-        f'<svg viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" role="img" '
+        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
         f'aria-label="{escape(title)}" {more}>'
     )
 

@@ -18,7 +18,8 @@ def gait_section(anchor: str, person: str, gait: Mapping[str, Any]) -> str:
         left, right = (_number(of_side[side]) for side in of_side)
         rows.append((*_named(name), left, right, _number(symmetry[name], digits=1), ""))
     counts = ", ".join(f"{n} {side}" for side, n in strides.items())
-    told = f"Means over the strides ({counts}); symmetry is (right - left) / mean, 0 is symmetric."
+    kind = "Running" if gait.get("is_running") else "Walking"
+    told = f"{kind}. Means over the strides ({counts}); symmetry is (right - left) / mean, 0 is symmetric."
     heads = ("", "unit", "left", "right", "symmetry, %", "both")
     return section(anchor, f"Gait: {person}", told, table(heads, rows))
 

@@ -14,7 +14,7 @@ from mocap3d.viz.sections import sections
 from mocap3d.viz.verdict import LIMITS, Finding, Grade, Verdict, judge, told
 from mocap3d.viz.view_data import view_data
 
-_SCRIPTS = ("data.js", "figures.js", "scene.js", "views.js", "player.js", "page.js")
+_SCRIPTS = ("data", "figures", "colours", "surroundings", "solid", "painted", "scene", "views", "player", "page")
 _MARKS = {Grade.GOOD: "✓", Grade.USABLE: "!", Grade.FILM_AGAIN: "✕"}
 
 
@@ -37,7 +37,7 @@ def report_html(content: ReportContent, folder: Path) -> str:
         contents=_contents(body),
         style=_asset("style.css"),
         library=_asset("three.bundle.js"),
-        script="\n".join(_asset(name) for name in _SCRIPTS),
+        script="\n".join(_asset(f"{name}.js") for name in _SCRIPTS),
         data=script_safe(data),
     )
 

@@ -29,7 +29,10 @@ def sections(content: ReportContent, folder: Path) -> Iterator[str]:
     yield _bones(content.points)
     for number, (title, charts) in enumerate(content.curves.items()):
         drawn = f'<div class="multiples">{"".join(f"<figure>{time_chart(chart)}</figure>" for chart in charts)}</div>'
-        yield section(f"curves-{number}", title, "Bands: one standard deviation. Click a curve to go there.", drawn)
+        told = "Bands: one standard deviation."
+        if any(chart.follows_time for chart in charts):
+            told += " Click a curve to go there."
+        yield section(f"curves-{number}", title, told, drawn)
     for number, (person, gait) in enumerate(content.gait.items()):
         yield gait_section(f"gait-{number}", person, gait)
     yield _synchronisation(content)

@@ -1,6 +1,7 @@
 """Curves with bands over time, or over a cycle, as SVG text."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -61,12 +62,9 @@ def _time_of(chart: TimeChart) -> str:
 class _Box:
     """The axes of a time chart."""
 
-    def __init__(self, left: float, right: float, top: float, base: float, chart: TimeChart):
+    def __init__(self, left: int, right: int, top: int, base: int, chart: TimeChart):
         self.left, self.right, self.top, self.base, self.chart = left, right, top, base, chart
-        known = np.concatenate([curve.values[np.isfinite(curve.values)] for curve in chart.curves] or [np.zeros(0)])
-        low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
-        margin = 0.08 * (high - low) or 0.5
-        self.low, self.high = low - margin, high + margin
+        self.low, self.high = _range(chart.curves)
         self.keep = np.unique(np.linspace(0, len(chart.x) - 1, min(len(chart.x), _MOST_POINTS)).round().astype(int))
 
     def grid(self) -> list[str]:
@@ -111,6 +109,21 @@ class _Box:
     def _y(self, value: float) -> float:
         share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
         return self.base - share * (self.base - self.top)
+
+
+def _range(curves: Sequence[Curve]) -> tuple[float, float]:
+    """Of all curves with their bands, but these at most as much again on either side: a wild band flattens no curve."""
+    known = [curve.values[np.isfinite(curve.values)] for curve in curves]
+    values = np.concatenate(known or [np.zeros(0)])
+    if not len(values):
+        return 0.0, 1.0
+    low, high = float(values.min()), float(values.max())
+    most = (high - low) or 1.0
+    ends = [(c.values - c.sigma, c.values + c.sigma) for c in curves if c.sigma is not None]
+    below = min((float(np.nanmin(lower)) for lower, _ in ends if np.isfinite(lower).any()), default=low)
+    above = max((float(np.nanmax(upper)) for _, upper in ends if np.isfinite(upper).any()), default=high)
+    margin = 0.08 * most
+    return max(min(below, low), low - most) - margin, min(max(above, high), high + most) + margin
 
 
 def ticks(low: float, high: float, most: int) -> list[float]:

@@ -45,11 +45,11 @@ class Limit:
 
 
 LIMITS = (
-    Limit("of the keypoints were measured by two views or more", "%", 90, 50, larger_is_better=True),
-    Limit("of what the views saw agrees with the 3D points", "%", 80, 40, larger_is_better=True),
+    Limit("of the keypoints were measured by two views or more", "%", 90.0, 50.0, larger_is_better=True),
+    Limit("of what the views saw agrees with the 3D points", "%", 80.0, 40.0, larger_is_better=True),
     Limit("views agree on a point, on average", "", 2.5, 2.0, larger_is_better=True),
-    Limit("typical doubt of a keypoint (one sigma, worst direction)", "mm", 20, 60),
-    Limit("typical change of a limb's length over time", "mm", 8, 30),
+    Limit("typical doubt of a keypoint (one sigma, worst direction)", "mm", 20.0, 60.0),
+    Limit("typical change of a limb's length over time", "mm", 8.0, 30.0),
 )
 
 

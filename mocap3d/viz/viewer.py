@@ -4,15 +4,20 @@ import os
 import sys
 import time
 import webbrowser
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
 from mocap3d.errors import Mocap3dError
 from mocap3d.session.records import Points3D
-from mocap3d.viz.bodies import drawn_limbs, limb_side
-from mocap3d.viz.colours import SIDES, rgb
+from mocap3d.viz.bodies import drawn_limbs, front
+from mocap3d.viz.tubes import tube_colours, tube_corners, tube_triangles
 
 PACKAGES = {
     "libusb": "libusb-1.0-0",
@@ -22,6 +27,8 @@ PACKAGES = {
     "libgomp": "libgomp1",
 }
 """System libraries that open3d loads, and the Debian packages that have them."""
+_ZOOM = 0.7
+"""Share of the 8 m of floor that are shown: somebody is seen whole."""
 
 
 def has_display() -> bool:
@@ -55,35 +62,41 @@ def show_window(points: Points3D) -> None:
     window = o3d.visualization.Visualizer()
     if not window.create_window("mocap3d", 1280, 800):
         raise Mocap3dError("a window could not be opened: no OpenGL 3.3 here. Open the report instead: --browser.")
-    lines = _line_set(o3d, points)
-    window.add_geometry(o3d.geometry.TriangleMesh.create_coordinate_frame(0.5))
-    window.add_geometry(_floor(o3d))
-    window.add_geometry(lines)
-    window.get_view_control().set_up(np.array([0.0, 0.0, 1.0]))
-    rate, start_s, is_open = float(points.rate), time.perf_counter(), True
-    while is_open:
-        instant = int((time.perf_counter() - start_s) * rate) % len(points.t_s)
-        lines.points = o3d.utility.Vector3dVector(_places(points, instant))
-        window.update_geometry(lines)
-        is_open = window.poll_events()
+    people = _people(o3d, points)
+    for thing in (o3d.geometry.TriangleMesh.create_coordinate_frame(0.5), _floor(o3d), people):
+        window.add_geometry(thing)
+    _look(window.get_view_control(), points)
+    rate, start_s = float(points.rate), time.perf_counter()
+    while window.poll_events():
+        _move(o3d, people, points, int((time.perf_counter() - start_s) * rate) % len(points.t_s))
+        window.update_geometry(people)
         window.update_renderer()
     window.destroy_window()
 
 
-def _places(points: Points3D, instant: int) -> np.ndarray:
-    """All keypoints of all people; a missing one is far below the floor, where it is not seen."""
-    places = points.p_in_world[instant].reshape(-1, 3).numpy().copy()
-    places[~np.isfinite(places).all(-1)] = (0.0, 0.0, -1e3)
-    return places
+def _people(o3d: Any, points: Points3D) -> Any:
+    people = o3d.geometry.TriangleMesh()
+    people.vertices = o3d.utility.Vector3dVector(tube_corners(points, 0))
+    people.triangles = o3d.utility.Vector3iVector(
+        tube_triangles(len(points.people) * len(drawn_limbs(points.skeleton)))
+    )
+    people.vertex_colors = o3d.utility.Vector3dVector(tube_colours(points))
+    people.compute_vertex_normals()
+    return people
 
 
-def _line_set(o3d: Any, points: Points3D) -> Any:
-    limbs, n = drawn_limbs(points.skeleton), len(points.skeleton.keypoints)
-    pairs = np.array([(a + n * person, b + n * person) for person in range(len(points.people)) for a, b in limbs])
-    colours = [rgb(SIDES[limb_side(points.skeleton, limb)]) for limb in limbs] * len(points.people)
-    lines = o3d.geometry.LineSet(o3d.utility.Vector3dVector(_places(points, 0)), o3d.utility.Vector2iVector(pairs))
-    lines.colors = o3d.utility.Vector3dVector(np.array(colours) / 255)
-    return lines
+def _move(o3d: Any, people: Any, points: Points3D, instant: int) -> None:
+    people.vertices = o3d.utility.Vector3dVector(tube_corners(points, instant))
+    people.compute_vertex_normals()
+
+
+def _look(control: Any, points: Points3D) -> None:
+    """From before and somewhat above the first person, at the middle of everybody's ways."""
+    middle = points.p_in_world.reshape(-1, 3).nanmean(0).nan_to_num(0.0).numpy()
+    control.set_lookat(middle)
+    control.set_front(front(points, 0) + np.array([0.0, 0.0, 0.35]))
+    control.set_up(np.array([0.0, 0.0, 1.0]))
+    control.set_zoom(_ZOOM)
 
 
 def _floor(o3d: Any, half_m: int = 4) -> Any:
@@ -101,3 +114,21 @@ def _floor(o3d: Any, half_m: int = 4) -> Any:
 def open_report(path: Path) -> bool:
     """In the browser of the desktop, where there is one; whether it was."""
     return has_display() and webbrowser.open(path.resolve().as_uri())
+
+
+def serve_report(path: Path, port: int, ready: Callable[[str], None]) -> None:
+    """To browsers of this machine alone, with the files beside it, until interrupted; ``ready`` is told the address."""
+    handler = partial(_QuietHandler, directory=str(path.resolve().parent))
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except OSError as error:
+        raise Mocap3dError(f"port {port} cannot be served: {error.strerror}. Give another: --port N.") from None
+    with server:
+        ready(f"http://127.0.0.1:{server.server_port}/{quote(path.name)}")
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+
+
+class _QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Says nothing of every request."""

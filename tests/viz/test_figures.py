@@ -67,7 +67,7 @@ def test_a_curve_is_broken_where_it_is_unknown():
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (-3.2, 187), (1e-4, 2e-4), (5, 5)])
 def test_ticks_are_round_and_inside(low, high):
-    found = ticks(low, high, 5)
+    found = ticks(float(low), float(high), 5)
     assert 1 <= len(found) <= 6
     assert all(low - 1e-9 <= value <= high + 1e-9 for value in found)
 

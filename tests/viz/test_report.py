@@ -19,6 +19,7 @@ from mocap3d.viz.bodies import front
 from mocap3d.viz.packing import unpacked
 from mocap3d.viz.report import report_html, script_safe, write_report
 from mocap3d.viz.scene_data import scene_data, spread_of
+from mocap3d.viz.time_charts import Curve, TimeChart, time_chart
 
 VOID = {"meta", "link", "input", "br", "img"}
 
@@ -162,3 +163,15 @@ def test_gait_and_angles_are_shown(tmp_path):
     assert "<td>Step width</td><td>m</td><td>0.14</td><td>-</td><td>-</td>" in page
     assert page.count('class="band left"') == page.count('class="band right"') == 1
     assert 'data-t="' not in page.split("Knees over the stride")[2].split("</svg>")[0]
+
+
+def test_a_band_is_inside_its_chart_unless_it_is_wild():
+    """Heights of the picture at which curve and band end: none is cut off, and no curve is flat."""
+    curve = np.linspace(0.0, 10.0, 50)
+    x = np.arange(50.0)
+    for sigma, is_cut in ((2.0, False), (500.0, True)):
+        drawn = time_chart(TimeChart("Knee", "deg", x, (Curve("knee", curve, np.full(50, sigma)),)))
+        band, line = re.findall(r'<path class="(?:band|curve) middle" d="M([^"]+?)Z?"', drawn)
+        heights = [[float(point.split()[1]) for point in path.split("L")] for path in (band, line)]
+        assert (min(heights[0]) == 22.0 and max(heights[0]) == 126.0) == is_cut
+        assert max(heights[1]) - min(heights[1]) > 25

@@ -60,7 +60,7 @@ def plan_rig(rig: RigTable, options: PlanOptions = PlanOptions(), *, progress: P
         progress("looking through the cameras", n, len(rig.cameras))
         informations.append(_information(camera, placed, options.sigma_px))
     found = _map(torch.stack(informations), x, y)
-    suggestions = tuple(_suggestions(rig, options, progress)) if options.suggest else ()
+    suggestions = _suggestions(rig, placed, informations, options, progress) if options.suggest else ()
     return RigPlan(
         cameras=rig.cameras,
         volume=rig.volume,
@@ -94,15 +94,12 @@ def _map(information: Float[Tensor, "v place pose k 3 3"], x: Tensor, y: Tensor)
     seen_by = (information.diagonal(dim1=-2, dim2=-1).sum(-1) > 0).double().sum(0)
     shape = (len(y), len(x))
     per_keypoint = variance.nanmean(1).sqrt()
+    worst = per_keypoint.nan_to_num(-torch.inf).amax(-1)
     return PlaceMap(
         x_m=x,
         y_m=y,
         error_mm=1000 * variance.flatten(1).nanmean(1).sqrt().reshape(shape),
-        worst_mm=1000
-        * per_keypoint.nan_to_num(-1.0)
-        .amax(-1)
-        .reshape(shape)
-        .masked_fill(per_keypoint.isnan().all(-1).reshape(shape), torch.nan),
+        worst_mm=1000 * worst.masked_fill(worst.isinf(), torch.nan).reshape(shape),
         seen=variance.isfinite().double().flatten(1).mean(1).reshape(shape),
         n_views=seen_by.flatten(1).mean(1).reshape(shape),
     )
@@ -113,22 +110,32 @@ def _by_keypoint(information: Float[Tensor, "v place pose k 3 3"], names: Sequen
     return dict(zip(names, error_mm.tolist(), strict=True))
 
 
-def _suggestions(rig: RigTable, options: PlanOptions, progress: Progress) -> Iterator[Suggestion]:
-    """For each camera, the best of some places round the volume while the others stay; on a coarser grid."""
+def _suggestions(
+    rig: RigTable, placed: Placed, kept: Sequence[Tensor], options: PlanOptions, progress: Progress
+) -> tuple[Suggestion, ...]:
+    """For each camera, the best of some places round the volume while the others stay; sought on a coarser grid.
+
+    What a place is worth is then told for all of ``placed``, as the plan is.
+    """
     coarse = placed_walker(rig.volume, step_m=2 * options.step_m, n_turns=min(4, options.turns), n_phases=1)[0]
-    kept = [_information(camera, coarse, options.sigma_px) for camera in rig.cameras]
-    before = _score(torch.stack(kept))
-    found = []
+    roughly = [_information(camera, coarse, options.sigma_px) for camera in rig.cameras]
+    now, found = torch.stack(tuple(kept)), []
     for n, camera in enumerate(rig.cameras):
         progress("trying other places", n, len(rig.cameras))
-        others = torch.stack([*kept[:n], *kept[n + 1 :]])
         trials = list(_candidates(camera, rig, options.margin_m))
-        scores = [_score(torch.cat([others, _information(trial, coarse, options.sigma_px)[None]])) for trial in trials]
-        best = min(range(len(trials)), key=scores.__getitem__, default=None)
-        if best is not None and scores[best] < (1 - _LEAST_GAIN) * before:
-            after = torch.cat([others, _information(trials[best], coarse, options.sigma_px)[None]])
-            found.append(Suggestion(trials[best], *_told(torch.stack(kept), after)))
-    yield from sorted(found, key=lambda suggestion: suggestion.after_mm - 1000 * suggestion.seen_after)
+        if not trials:
+            continue
+        others = _without(roughly, n)
+        scores = [_score(torch.stack([*others, _information(trial, coarse, options.sigma_px)])) for trial in trials]
+        best = trials[min(range(len(trials)), key=scores.__getitem__)]
+        after = torch.stack([*_without(kept, n), _information(best, placed, options.sigma_px)])
+        if _score(after) < (1 - _LEAST_GAIN) * _score(now):
+            found.append(Suggestion(best, *_told(now, after)))
+    return tuple(sorted(found, key=lambda suggestion: suggestion.after_mm - 1000 * suggestion.seen_after))
+
+
+def _without(informations: Sequence[Tensor], n: int) -> list[Tensor]:
+    return [*informations[:n], *informations[n + 1 :]]
 
 
 def _score(information: Float[Tensor, "v *n 3 3"]) -> float:

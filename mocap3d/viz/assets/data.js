@@ -1,5 +1,6 @@
 // The page's numbers, back from base64. Unknown is NaN.
-const data = JSON.parse(document.getElementById("data").textContent);
+const byId = (name) => document.getElementById(name);
+const data = JSON.parse(byId("data").textContent);
 
 function bytesOf(text) {
   const raw = atob(text), bytes = new Uint8Array(raw.length);
@@ -22,7 +23,7 @@ function flagsOf(table) {
   return out;
 }
 
-const player = { frame: 0, playing: false, speed: 1, last: 0, drawn: 0, draw_ms: 0 };
+const player = { frame: 0, playing: false, speed: 1, last: 0, told: 0, nextView: 0, paces: [], drawn: 0, draw_ms: 0 };
 const S = data.scene;
 const nPeople = S.people.length, nKeypoints = S.keypoints.length;
 const rowSize = nPeople * nKeypoints;

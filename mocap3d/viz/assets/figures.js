@@ -36,9 +36,9 @@ function middleOf(person) {
   return n ? middle.map((sum) => sum / n) : null;
 }
 
-function boundsOf(everySample) {
+function boundsOf() {
   const low = [Infinity, Infinity, Infinity], high = [-Infinity, -Infinity, -Infinity];
-  const step = everySample ? 1 : Math.max(1, Math.floor(nSamples / 400));
+  const step = Math.max(1, Math.floor(nSamples / 400));
   for (let s = 0; s < nSamples; s += step) {
     for (let j = 0; j < rowSize; j++) {
       const at = 3 * (s * rowSize + j);

@@ -4,7 +4,7 @@ const followChoice = byId("follow"), colourChoice = byId("colour"), speedChoice 
 S.people.forEach((name, person) => followChoice.add(new Option(name, person)));
 scrub.max = lastFrame;
 
-const set = (name, value) => { if (scene3d) scene3d.set(name, value); };
+const set = scene3d.set;
 function colour(name) {
   colourChoice.value = name;
   set("colour", name);
@@ -35,7 +35,7 @@ function drawLegend() {
 
 function theme(isDark) {
   document.documentElement.dataset.theme = isDark ? "dark" : "light";
-  if (scene3d) scene3d.theme(isDark);
+  scene3d.theme(isDark);
   drawStrip();
 }
 
@@ -46,8 +46,8 @@ speedChoice.addEventListener("change", () => { player.speed = Number(speedChoice
 colourChoice.addEventListener("change", () => colour(colourChoice.value));
 followChoice.addEventListener("change", () => set("follow", Number(followChoice.value)));
 for (const name of ["ellipsoids", "cameras"]) byId(name).addEventListener("change", (event) => set(name, event.target.checked));
-byId("fit").addEventListener("click", () => scene3d && scene3d.everything());
-byId("reset").addEventListener("click", () => scene3d && scene3d.frontal());
+byId("fit").addEventListener("click", scene3d.everything);
+byId("reset").addEventListener("click", scene3d.frontal);
 byId("help").addEventListener("click", () => {
   const keys = byId("keys");
   keys.hidden = !keys.hidden;
@@ -83,7 +83,6 @@ addEventListener("keydown", (event) => {
   const isButton = event.target.closest("button, figure, input[type=checkbox]");
   const act = KEYS[event.key] ?? KEYS[event.key.toLowerCase()];
   if (!act || isTyping || (isButton && event.key === " ") || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (!scene3d && "asdw+-".includes(event.key.toLowerCase())) return;
   event.preventDefault();
   act(event);
 });

@@ -9,7 +9,7 @@ const views = data.views.map((view) => {
   const choose = () => { figure.classList.toggle("chosen"); size(); };
   figure.addEventListener("click", choose);
   figure.addEventListener("keydown", (event) => { if (event.key === "Enter") choose(); });
-  document.getElementById("views").append(figure);
+  byId("views").append(figure);
   const seen = numbersOf(view.seen), expected = numbersOf(view.expected), pen = canvas.getContext("2d");
   const pictures = view.pictures.map((address) => { const image = new Image(); image.src = address; image.decoding = "sync"; return image; });
   let shown = -1;
@@ -52,7 +52,7 @@ const views = data.views.map((view) => {
     S.limbs.forEach(([a, b], limb) => {
       const i = base + 2 * a, j = base + 2 * b;
       if (Number.isNaN(expected[i]) || Number.isNaN(expected[j])) return;
-      pen.strokeStyle = scene3d && scene3d.options.colour === "person" ? PEOPLE[person % PEOPLE.length] : { left: "#3fa9e8", right: "#ff8a3d", middle: "#d9dee4" }[S.limbSide[limb]];
+      pen.strokeStyle = scene3d.options.colour === "person" ? PEOPLE[person % PEOPLE.length] : { left: "#3fa9e8", right: "#ff8a3d", middle: "#d9dee4" }[S.limbSide[limb]];
       pen.beginPath();
       pen.moveTo(expected[i] * w, expected[i + 1] * w);
       pen.lineTo(expected[j] * w, expected[j + 1] * w);
@@ -73,4 +73,4 @@ const views = data.views.map((view) => {
 
   return { size, draw, again: () => { shown = -1; draw(player.frame); } };
 });
-document.getElementById("views").classList.toggle("many", data.views.length > 3 || data.views.some((view) => view.height > view.width));
+byId("views").classList.toggle("many", data.views.length > 3 || data.views.some((view) => view.height > view.width));
