@@ -1,8 +1,9 @@
-"""Parameters, operations and latency of every SAPENet variant beside HRNet and SimpleBaseline, in one run.
+"""Parameters, operations and time of every SAPENet variant beside HRNet and SimpleBaseline, in one run.
 
 Run: python -m benchmarks.networks [--size 256 256] [--runs 10]
-Multiply-adds are of convolutions and matrix products; papers call FLOPs one or two times as many. Latency is of one
-picture on one CPU thread, the median of the runs after two that do not count.
+Multiply-adds are of convolutions and matrix products; papers call FLOPs one or two times as many. Time is what one
+thread of the processor spends on one picture, the median of the runs after two that do not count: other programs
+disturb it less than the clock on the wall.
 """
 
 import argparse
@@ -30,7 +31,7 @@ def main() -> None:
     machine = platform.processor() or platform.machine()
     print(f"torch {torch.__version__}, Python {platform.python_version()}, {machine}, one thread, seed 0\n")
     size = f"{options.size[0]} x {options.size[1]}"
-    print(f"| network ({size}) | parameters (M) | published (M) | multiply-adds (G) | latency (ms) |")
+    print(f"| network ({size}) | parameters (M) | published (M) | multiply-adds (G) | CPU time (ms) |")
     print("|---|---:|---:|---:|---:|")
     for name, config in CONFIGS.items():
         _row(name, lambda config=config: Sapenet(config), None, options)
@@ -45,18 +46,18 @@ def _row(name: str, make: Callable[[], nn.Module], published: float | None, opti
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         net(picture)
     operations = counter.get_total_flops() / 2e9
-    latency_ms = _latency_ms(net, picture, options.runs)
+    cpu_ms = _cpu_ms(net, picture, options.runs)
     said = "" if published is None else f"{published:.1f}"
-    print(f"| {name} | {parameters:.1f} | {said} | {operations:.1f} | {latency_ms:.0f} |", flush=True)
+    print(f"| {name} | {parameters:.1f} | {said} | {operations:.1f} | {cpu_ms:.0f} |", flush=True)
 
 
 @torch.no_grad()
-def _latency_ms(net: nn.Module, picture: torch.Tensor, runs: int) -> float:
+def _cpu_ms(net: nn.Module, picture: torch.Tensor, runs: int) -> float:
     times = []
     for _ in range(runs + 2):
-        start = time.perf_counter()
+        start = time.process_time()
         net(picture)
-        times.append(1000 * (time.perf_counter() - start))
+        times.append(1000 * (time.process_time() - start))
     return statistics.median(times[2:])
 
 

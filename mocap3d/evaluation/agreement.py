@@ -80,11 +80,23 @@ def compare_joints(
         first = _coarse_offset(_speed(ours), _speed(reference), _step_s(ours, reference), max_offset_s)
         offset_s = _refined(lambda at: _residual(ours, reference, at, scale=scale), first, _step_s(ours, reference))
     a, b = _common(ours, reference, offset_s)
+    if not scale:
+        _check_unit(a, b)
     factor, motion = _laid(a, b, scale=scale)
     moved = (motion.apply(factor * torch.from_numpy(a))).numpy()
     difference, mean = 1000 * (moved - b), 1000 * (moved + b) / 2
     agreements = tuple(_agreement(name, "mm", difference[:, k]) for k, name in enumerate(ours.names))
     return Comparison(offset_s, float(factor), motion, agreements, difference, mean)
+
+
+def _check_unit(a: Float[np.ndarray, "n k 3"], b: Float[np.ndarray, "n k 3"]) -> None:
+    """FormatError where one body is more than twice the other's size: no two people are."""
+    ours, theirs = (np.nanmedian(np.linalg.norm(x - np.nanmean(x, 1, keepdims=True), axis=-1)) for x in (a, b))
+    if ours > 0 and theirs > 0 and not 0.5 < theirs / ours < 2:
+        raise FormatError(
+            f"the reference's joints are {theirs / ours:.3g} times as far apart as ours. Its unit is probably not what "
+            "it says: mend that in the file, or give --scale to compare it at our size."
+        )
 
 
 def compare_angles(

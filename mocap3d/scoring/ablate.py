@@ -11,7 +11,8 @@ from torch import Tensor
 
 from mocap3d.detection.losses import LossOptions
 from mocap3d.detection.training.options import TrainOptions
-from mocap3d.detection.training.train import train
+from mocap3d.detection.training.train import Trained, train
+from mocap3d.errors import FormatError
 from mocap3d.evaluation.metrics.movement import acceleration_error_mm_frame2
 from mocap3d.evaluation.metrics.positions import distances_mm
 from mocap3d.evaluation.score_table import Score, ScoreTable
@@ -20,6 +21,7 @@ from mocap3d.fusion.one_view.energy import Priors
 from mocap3d.fusion.one_view.fit import OneViewOptions, fit_one_view
 from mocap3d.fusion.one_view.sequence import SequenceOptions
 from mocap3d.fusion.points import PointsOptions, triangulate_tracks
+from mocap3d.scoring.views import of_views
 from mocap3d.session.records import Points3D, Tracks2D
 from mocap3d.synthesis.scene import Scene, SceneOptions, make_scene
 
@@ -63,6 +65,7 @@ def fusion_variants() -> dict[str, Fit]:
         "without anthropometry": lambda scene: without(
             scene, length_ratio=(float("nan"),) * len(scene.tracks.skeleton.limbs)
         ),
+        "without smooth motion": lambda scene: fitted(scene.tracks, scene, replace(quick, smoothness=0.0)),
         "without rejecting views at the start": lambda scene: fitted(
             scene.tracks, scene, points=PointsOptions(gate=_NEVER)
         ),
@@ -75,15 +78,7 @@ def one_view_variants() -> dict[str, Fit]:
     whole, moving = OneViewOptions(), SequenceOptions()
 
     def fitted(scene: Scene, options: OneViewOptions) -> Points3D:
-        view = scene.tracks.views[0]
-        tracks = replace(
-            scene.tracks,
-            views=(view,),
-            uv_px=scene.tracks.uv_px[:1],
-            cov_px2=scene.tracks.cov_px2[:1],
-            log_weight=scene.tracks.log_weight[:1],
-        )
-        return fit_one_view(tracks, scene.rig, options=options)
+        return fit_one_view(of_views(scene.tracks, [0]), scene.rig, options=options)
 
     def changed(**what: object) -> Fit:
         return lambda scene: fitted(scene, replace(whole, **what))  # pyright: ignore[reportArgumentType]
@@ -94,6 +89,7 @@ def one_view_variants() -> dict[str, Fit]:
         "without habits of joints": changed(priors=Priors(habits=1e-3)),
         "without limits of joints": changed(priors=Priors(limits=0.0)),
         "without bodies being upright": changed(priors=Priors(upright=0.0)),
+        "without hands staying before the body": changed(priors=Priors(reach=0.0)),
         "without smooth motion": changed(sequence=loose),
         "without turning limbs round": changed(rounds=0),
     }
@@ -111,9 +107,7 @@ def ablate_fit(options: AblateOptions, *, one_view: bool = False, progress: Prog
         scores += _rows(name, errors)
     about = "one view" if one_view else f"{len(scenes[0].rig.cameras)} views"
     frames = sum(len(scene.t_s) for scene in scenes)
-    title = (
-        f"Ablation of the fit: {about}, {len(scenes)} synthetic scenes, {frames} frames, seeds {list(options.seeds)}"
-    )
+    title = f"Ablation of the fit: {about}, synthetic scenes by seed {list(options.seeds)}, frames: {frames}"
     return ScoreTable(title, tuple(scores))
 
 
@@ -158,11 +152,16 @@ NETWORK_VARIANTS: dict[str, Callable[[TrainOptions], TrainOptions]] = {
 training's options can: the heatmap before the structural priors has no loss of its own."""
 
 
-def ablate_network(options: TrainOptions, progress: Progress | None = None) -> ScoreTable:
+Train = Callable[[TrainOptions], Trained]
+
+
+def ablate_network(options: TrainOptions, progress: Progress | None = None, train: Train = train) -> ScoreTable:
     """Trains every variant with the same data, budget and seed; hours, unless the budget is small.
 
-    Runs that were interrupted go on.
+    Runs that were interrupted go on. FormatError where no pictures are held out, as all would be trained for nothing.
     """
+    if not options.val:
+        raise FormatError("No held-out pictures. Give folders of `mocap3d synth people` (val = [...] or --val).")
     scores: list[Score] = []
     for number, (name, changed) in enumerate(NETWORK_VARIANTS.items()):
         if progress is not None:

@@ -12,6 +12,8 @@ from mocap3d.evaluation.agreement import Comparison, Signals, compare_angles, co
 from mocap3d.evaluation.agreement_plot import write_bland_altman
 from mocap3d.evaluation.score_table import Score, ScoreTable, write_table
 from mocap3d.export.npz import read_npz
+from mocap3d.export.results import POINTS
+from mocap3d.export.saved import results_in
 from mocap3d.session.motion_files.bvh import read_bvh
 from mocap3d.session.motion_files.c3d import read_c3d
 from mocap3d.session.motion_files.mot import read_mot
@@ -42,12 +44,13 @@ class CompareOptions:
 
 
 def compare(place: Path, reference: Path, options: CompareOptions) -> Comparison:
-    """``place``: a results folder, or one of its files. Angles for .mot and .sto, joints for the others."""
+    """``place``: results, one of their files, or their session. Angles for .mot and .sto, joints for the others."""
+    place = results_in(place) or place
     suffix = reference.suffix.lower()
     if suffix not in JOINT_FILES + ANGLE_FILES:
         raise FormatError(f"{reference}: found '{suffix}'. Needed: one of {', '.join(JOINT_FILES + ANGLE_FILES)}.")
     if not reference.is_file():
-        raise FormatError(f"{reference}: there is no such file.")
+        raise FormatError(f"{reference}: there is no such file. Needed: the other recording; check its path.")
     if suffix in ANGLE_FILES:
         ours = _renamed(_angles(_own_file(place, ".mot", options.person)), options.pair)
         return compare_angles(ours, _angles(reference), max_offset_s=options.max_offset_s, offset_s=options.offset_s)
@@ -98,10 +101,10 @@ def write_comparison(comparison: Comparison, table: ScoreTable, folder: Path) ->
 def _own_joints(place: Path, person: str | None) -> Signals:
     if place.is_file() and place.suffix.lower() in JOINT_FILES:
         return _joints(place)
-    path = place if place.is_file() else place / "points.npz"
+    path = place if place.is_file() else place / POINTS
     if not path.is_file():
         raise FormatError(
-            f"{place}: has no points.npz. Needed: a results folder of `mocap3d reconstruct`, or a file of it."
+            f"{place}: has no {POINTS}. Needed: the results of `mocap3d reconstruct`, or a file of them."
         )
     points = read_npz(path)
     if person is None and len(points.people) > 1:

@@ -2,7 +2,6 @@
 
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mocap3d.errors import FormatError
-from mocap3d.evaluation.datasets.coco import read_coco, read_posetrack
+from mocap3d.evaluation.datasets.coco import read_coco, read_posetrack, read_posetrack_people
 from mocap3d.evaluation.datasets.human36m import read_human36m
 from mocap3d.evaluation.datasets.labels import LabelledPictures, Truth3D
 from mocap3d.evaluation.datasets.mpi_inf_3dhp import read_mpi_inf_3dhp
@@ -23,6 +22,7 @@ from mocap3d.evaluation.datasets.shelf_campus import read_actors
 from mocap3d.evaluation.score_3d import matched, score_3d
 from mocap3d.evaluation.score_pictures import score_pictures
 from mocap3d.evaluation.score_table import ScoreTable
+from mocap3d.evaluation.score_tracking import score_tracking
 from mocap3d.export.npz import read_npz
 from mocap3d.scoring.pictures import NetworkOptions, look_at, thinned
 from mocap3d.session.records import Points3D
@@ -45,15 +45,6 @@ MOTIONS: dict[str, Callable[[Path], list[Truth3D]]] = {
 }
 
 
-@dataclass(frozen=True)
-class MotionSetOptions:
-    """Where the predictions are."""
-
-    predictions: Path
-    """Folder with <sequence>.npz of every sequence (a / in a name is a folder): our points.npz, or `joints` (frames,
-    people, joints, 3) in metres, joints in the order of the data set."""
-
-
 def evaluate_pictures(
     name: PictureSet, root: Path, split: str | None, options: NetworkOptions, progress: Progress | None = None
 ) -> ScoreTable:
@@ -64,17 +55,22 @@ def evaluate_pictures(
     return score_pictures(labels, found, NOT_COUNTED if name == "mpii" else ())
 
 
-def evaluate_motions(
-    name: MotionSet, root: Path, options: MotionSetOptions, progress: Progress | None = None
-) -> ScoreTable:
-    """Anybody's joints in 3D."""
+def evaluate_tracking(name: PictureSet, root: Path, split: str | None, predictions: Path) -> ScoreTable:
+    """Anybody's people in PoseTrack's videos, followed: MOTA and IDF1."""
+    if name != "posetrack":
+        raise FormatError(f"--predictions are of people followed in videos, which {name} has not. Leave it out.")
+    return score_tracking(read_posetrack(root, split or PICTURES[name][1]), read_posetrack_people(predictions, root))
+
+
+def evaluate_motions(name: MotionSet, root: Path, predictions: Path, progress: Progress | None = None) -> ScoreTable:
+    """Anybody's joints in 3D, <sequence>.npz of each (see :func:`read_joints`)."""
     truths = MOTIONS[name](root)
     results = []
     for number, truth in enumerate(truths):
         if progress is not None:
             progress(f"scoring {truth.name}", number, len(truths))
-        results.append(matched(truth, read_joints(options.predictions / f"{truth.name}.npz", truth)))
-    return score_3d(f"{name}: {options.predictions}", results)
+        results.append(matched(truth, read_joints(predictions / f"{truth.name}.npz", truth)))
+    return score_3d(f"{name}: {predictions}", results)
 
 
 def read_joints(path: Path, truth: Truth3D) -> Float[Tensor, "n p j 3"]:

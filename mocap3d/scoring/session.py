@@ -1,7 +1,6 @@
 """A lab's own recording, which has no truth: views left out, bones, jitter, sliding feet, coverage."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from mocap3d.evaluation.score_table import Score, ScoreTable, scored
 from mocap3d.fusion.fit import FitOptions, fit_sequence
 from mocap3d.fusion.points import triangulate_tracks
 from mocap3d.pipeline import Reconstruction, reconstruct
+from mocap3d.scoring.views import of_views
 from mocap3d.session.records import CalibratedRig, Points3D, Provenance, Tracks2D
 
 Progress = Callable[[str, int, int], None]
@@ -41,7 +41,7 @@ def score_session(reconstruction: Reconstruction, name: str, told: Progress = la
     """The table of one reconstruction."""
     points, tracks, rig = reconstruction.points, reconstruction.tracks, reconstruction.rig
     scores = [*_held_out(tracks, rig, told), *_of_motion(points), *_coverage(points)]
-    notes = [f"{len(points.t_s)} frames, {len(points.people)} people, {len(tracks.views)} views."]
+    notes = [f"Frames: {len(points.t_s)}, people: {len(points.people)}, views: {len(tracks.views)}."]
     if len(tracks.views) < FEWEST_VIEWS:
         notes.append("Fewer than three views: none can be left out, so nothing independent tells the accuracy.")
     return ScoreTable(f"{name}: accuracy without truth", tuple(scores), tuple(notes))
@@ -71,14 +71,7 @@ def _held_out(tracks: Tracks2D, rig: CalibratedRig, told: Progress) -> list[Scor
 
 
 def _without(tracks: Tracks2D, rig: CalibratedRig, number: int) -> Points3D:
-    others = [n for n in range(len(tracks.views)) if n != number]
-    fewer = replace(
-        tracks,
-        views=tuple(tracks.views[n] for n in others),
-        uv_px=tracks.uv_px[others],
-        cov_px2=tracks.cov_px2[others],
-        log_weight=tracks.log_weight[others],
-    )
+    fewer = of_views(tracks, [other for other in range(len(tracks.views)) if other != number])
     return fit_sequence(fewer, rig, triangulate_tracks(fewer, rig), options=FitOptions(covariance=False))
 
 

@@ -1,6 +1,7 @@
 """Sessions judged without truth, results against references, and ablations, on small synthetic scenes."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -8,15 +9,19 @@ import pytest
 import torch
 
 from mocap3d.cli import compare as command
+from mocap3d.detection.training.batches import BatchOptions
+from mocap3d.detection.training.options import BudgetOptions, TrainOptions
 from mocap3d.errors import FormatError
 from mocap3d.export.npz import write_npz
 from mocap3d.export.trc import write_trc
 from mocap3d.pipeline import synthesise
-from mocap3d.scoring.ablate import AblateOptions, ablate_fit, fusion_variants
+from mocap3d.scoring.ablate import NETWORK_VARIANTS, AblateOptions, ablate_fit, ablate_network, fusion_variants
 from mocap3d.scoring.compare import CompareOptions, compare, table_of
 from mocap3d.scoring.session import evaluate_session
 from mocap3d.session.records import Points3D
+from mocap3d.session.samples import write_samples
 from mocap3d.synthesis.scene import SceneOptions
+from tests.painted_people import painted_people
 from tests.scene import small_scene
 
 
@@ -51,6 +56,18 @@ def test_a_reference_with_other_axes_agrees(results, tmp_path):
     assert max(one.rmse for one in comparison.agreements) < 0.05
     assert abs(comparison.offset_s) < 1e-4
     assert table_of(comparison, results, reference).value("all") < 0.05
+    of_session = compare(results.parent, reference, CompareOptions())
+    assert [one.rmse for one in of_session.agreements] == [one.rmse for one in comparison.agreements]
+
+
+def test_another_unit_is_noticed_unless_size_is_not_to_be_judged(results, tmp_path):
+    """A thousandth of the size, as where metres stand in a file of millimetres."""
+    points = points_of_truth()
+    write_trc(replace(points, p_in_world=points.p_in_world / 1000), "P1", tmp_path / "markers.trc")
+    with pytest.raises(FormatError, match=r"0\.001 times .* --scale"):
+        compare(results, tmp_path / "markers.trc", CompareOptions(offset_s=0.0))
+    comparison = compare(results, tmp_path / "markers.trc", CompareOptions(offset_s=0.0, scale=True))
+    assert comparison.scale == pytest.approx(0.001, rel=1e-3)
 
 
 def test_the_command_writes_plots(results, tmp_path, capsys):
@@ -118,3 +135,23 @@ def test_each_prior_is_worth_something():
     )
     assert without > 3 * whole
     assert by_name["without constant limbs", "mean error"] > by_name["whole", "mean error"]
+    assert by_name["without smooth motion", "acceleration error"] > 3 * whole
+
+
+@pytest.mark.slow
+def test_every_part_of_the_network_is_left_out_in_turn(tmp_path):
+    """Two steps each, on painted people: a table of five trainings, and runs that differ."""
+    for name, n in (("train", 8), ("val", 4)):
+        write_samples(tmp_path / name / "shard_00000.npz", painted_people(n, size_px=(64, 96), views=2))
+    options = TrainOptions(
+        data=(tmp_path / "train",), val=(tmp_path / "val",), out=tmp_path / "runs", size_px=(64, 96), threads=1,
+        device="cpu", batches=BatchOptions(batch=4, workers=1), budget=BudgetOptions(steps=2, warmup_steps=1),
+    )  # fmt: skip
+    told = []
+    table = ablate_network(options, lambda what, number, of: told.append((what, number, of)))
+    assert {score.name for score in table.scores} == set(NETWORK_VARIANTS)
+    assert told[-1] == ("training without structural priors", 4, 5)
+    cards = [next((tmp_path / "runs" / name.replace(" ", "-")).glob("*.safetensors")) for name in NETWORK_VARIANTS]
+    assert len({card.read_bytes() for card in cards}) == len(NETWORK_VARIANTS)
+    with pytest.raises(FormatError, match="held-out pictures"):
+        ablate_network(replace(options, val=()))

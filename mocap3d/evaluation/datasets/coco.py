@@ -18,6 +18,7 @@ COCO = load_skeleton("coco17").keypoints
 POSETRACK = ("Nose", "UpperNeck", "Head", *COCO[3:])
 HEAD_SHARE = 0.6
 _MISSING = (float("nan"), float("nan"))
+_NO_BOX = [float("nan")] * 4
 
 
 def read_coco(root: Path, split: str = "val2017") -> LabelledPictures:
@@ -32,13 +33,19 @@ def read_posetrack(root: Path, split: str = "val") -> LabelledPictures:
     return joined("PoseTrack", [_people(path, root, "PoseTrack", POSETRACK) for path in paths])
 
 
+def read_posetrack_people(folder: Path, root: Path) -> LabelledPictures:
+    """Predicted people with a track_id, one file per video in the layout of the annotations; boxes may be absent."""
+    paths = listed_files(folder, "*.json", "a method's people as <video>.json, laid out as PoseTrack's annotations")
+    return joined(str(folder), [_people(path, root, "PoseTrack", POSETRACK) for path in paths])
+
+
 def _people(path: Path, pictures: Path, name: str, keypoints: tuple[str, ...]) -> LabelledPictures:
     content = _content(path)
     try:
         files = {image["id"]: str(image["file_name"]) for image in content["images"]}
         rows = [row for row in content["annotations"] if row.get("keypoints")]
         uv_px = [_keypoints(row, len(keypoints)) for row in rows]
-        boxes = torch.tensor([row["bbox"] for row in rows], dtype=torch.float64).reshape(-1, 4)
+        boxes = torch.tensor([row.get("bbox") or _NO_BOX for row in rows], dtype=torch.float64).reshape(-1, 4)
         picture = tuple(pictures / files[row["image_id"]] for row in rows)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise FormatError(f"{path}: an annotation is not as COCO's are ({error!r}). Get it from its source.") from error
@@ -65,6 +72,8 @@ def _people(path: Path, pictures: Path, name: str, keypoints: tuple[str, ...]) -
 
 
 def _content(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise FormatError(f"{path}: there is no such file. Needed: COCO's annotations, unpacked beside its pictures.")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, UnicodeDecodeError) as error:
@@ -87,6 +96,6 @@ def _torsos(uv_px: torch.Tensor, keypoints: tuple[str, ...]) -> torch.Tensor:
 
 
 def _heads(rows: list[dict[str, Any]]) -> torch.Tensor:
-    boxes = [row.get("bbox_head") or [float("nan")] * 4 for row in rows]
+    boxes = [row.get("bbox_head") or _NO_BOX for row in rows]
     sides = torch.tensor(boxes, dtype=torch.float64).reshape(-1, 4)[:, 2:]
     return HEAD_SHARE * sides.norm(dim=-1)

@@ -61,6 +61,8 @@ def read_mpii(root: Path, split: str = "valid") -> LabelledPictures:
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
+    if not path.is_file():
+        raise FormatError(f"{path}: there is no such file. Needed: MPII's annotations in SimpleBaseline's layout.")
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, UnicodeDecodeError) as error:

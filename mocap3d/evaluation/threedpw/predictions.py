@@ -15,6 +15,9 @@ from mocap3d.errors import FormatError
 from mocap3d.evaluation.pickles import read_pickle
 from mocap3d.session.files import write_atomically
 
+N_VERTICES = 6890
+"""Of SMPL."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
@@ -51,15 +54,10 @@ def read_prediction(path: Path) -> Prediction:
         joints = joints.reshape(*joints.shape[:2], -1, 3)
     if joints.ndim != 4 or joints.shape[-1] != 3 or joints.shape[2] not in (14, 24):
         raise FormatError(f"{path}: jointPositions has shape {joints.shape}. Needed: (people, frames, 24 or 14, 3).")
-    parts = content.get("orientations")
-    vertices = content.get("vertices")
-    return Prediction(
-        torch.from_numpy(joints),
-        None
-        if parts is None
-        else torch.from_numpy(_array(parts, path, "orientations").reshape(*joints.shape[:2], 9, 3, 3)),
-        None if vertices is None else torch.from_numpy(_array(vertices, path, "vertices")),
-    )
+    people, n = joints.shape[:2]
+    parts = _of_shape(content, path, "orientations", (people, n, 9, 3, 3))
+    vertices = _of_shape(content, path, "vertices", (people, n, N_VERTICES, 3))
+    return Prediction(torch.from_numpy(joints), parts, vertices)
 
 
 def write_prediction(path: Path, prediction: Prediction) -> None:
@@ -74,6 +72,15 @@ def write_prediction(path: Path, prediction: Prediction) -> None:
             np.savez(file, allow_pickle=False, **content)
         else:
             pickle.dump(content, file, protocol=2)
+
+
+def _of_shape(content: Mapping[str, object], path: Path, name: str, shape: tuple[int, ...]) -> Tensor | None:
+    if name not in content:
+        return None
+    values = _array(content[name], path, name)
+    if values.shape != shape:
+        raise FormatError(f"{path}: {name} has shape {values.shape}. Needed: {shape}, as jointPositions has frames.")
+    return torch.from_numpy(values)
 
 
 def _array(value: object, path: Path, name: str) -> np.ndarray:

@@ -10,9 +10,10 @@ from mocap3d.evaluation.score_table import Score, ScoreTable, scored
 from mocap3d.evaluation.threedpw.frames import FrameRule, counting_frames
 from mocap3d.evaluation.threedpw.predictions import Prediction
 from mocap3d.evaluation.threedpw.protocol_a import PARTS, Pairs, score_challenge
-from mocap3d.evaluation.threedpw.protocol_b import LspPrediction, RootRule, score_lsp
+from mocap3d.evaluation.threedpw.protocol_b import HIPS, LspPrediction, RootRule, score_lsp
 from mocap3d.evaluation.threedpw.read import RATE_HZ, Track
-from mocap3d.evaluation.threedpw.truth import Mesh, Truth, lsp_of, truth_of
+from mocap3d.evaluation.threedpw.truth import Truth, lsp_of, truth_of
+from mocap3d.skeletons.smpl_mesh import SmplMeshes
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,15 @@ def score_tracks(
     tracks: Sequence[Track],
     predictions: Sequence[Prediction],
     options: ProtocolOptions = ProtocolOptions(),
-    mesh: Mesh | None = None,
+    mesh: SmplMeshes | None = None,
     title: str = "3DPW",
 ) -> ScoreTable:
     """``predictions[i]`` belongs to ``tracks[i]`` and has one person."""
     for track, prediction in zip(tracks, predictions, strict=True):
         _check(track, prediction)
     truths = [truth_of(track, mesh) for track in tracks]
-    scores = [*_protocol_a(tracks, predictions, truths), *_protocol_b(tracks, predictions, truths, options)]
+    of_bodies = [_lsp_prediction(prediction, mesh) for prediction in predictions]
+    scores = [*_protocol_a(tracks, predictions, truths), *_protocol_b(tracks, of_bodies, truths, options)]
     return ScoreTable(title, tuple(scores), tuple(_notes(tracks, predictions, truths)))
 
 
@@ -75,17 +77,23 @@ def _protocol_a(tracks: Sequence[Track], predictions: Sequence[Prediction], trut
     return rows
 
 
+def _lsp_prediction(prediction: Prediction, mesh: SmplMeshes | None) -> LspPrediction:
+    """Regressed from the vertices where there are some and SMPL's regressor is at hand, as the protocol wants it."""
+    joint_m = lsp_of(prediction.joint_in_cam[0])
+    if prediction.vertex_in_cam is not None and mesh is not None:
+        vertices = prediction.vertex_in_cam[0]
+        regressed = mesh.regressed(vertices)
+        return LspPrediction(regressed[:, 1:], regressed[:, 0], vertices)
+    has_pelvis = prediction.joint_in_cam.shape[2] == 24
+    return LspPrediction(joint_m, prediction.joint_in_cam[0, :, 0] if has_pelvis else joint_m[:, HIPS].mean(1))
+
+
 def _protocol_b(
-    tracks: Sequence[Track], predictions: Sequence[Prediction], truths: Sequence[Truth], options: ProtocolOptions
+    tracks: Sequence[Track], predictions: Sequence[LspPrediction], truths: Sequence[Truth], options: ProtocolOptions
 ) -> list[Score]:
     results = []
-    for track, prediction, truth in zip(tracks, predictions, truths, strict=True):
+    for track, predicted, truth in zip(tracks, predictions, truths, strict=True):
         counts = counting_frames(track, options.frames)
-        joint_m = lsp_of(prediction.joint_in_cam[0])
-        has_pelvis = prediction.joint_in_cam.shape[2] == 24
-        pelvis_m = prediction.joint_in_cam[0, :, 0] if has_pelvis else joint_m[:, 2:4].mean(1)
-        vertices = None if prediction.vertex_in_cam is None else prediction.vertex_in_cam[0]
-        predicted = LspPrediction(joint_m, pelvis_m, vertices)
         results.append(score_lsp(predicted, truth, counts, root=options.root, rate_hz=RATE_HZ))
     about = f"protocol B: 14 joints ({truths[0].joints}), root {options.root}, frames {options.frames}"
     rows = [
@@ -100,11 +108,16 @@ def _protocol_b(
 
 
 def _notes(tracks: Sequence[Track], predictions: Sequence[Prediction], truths: Sequence[Truth]) -> list[str]:
-    notes = [f"{len(tracks)} tracks of {len({track.sequence for track in tracks})} sequences."]
+    notes = [f"Tracks: {len(tracks)}, of sequences: {len({track.sequence for track in tracks})}."]
     if truths[0].joints == "smpl":
         notes.append(
             "Without SMPL's files the truth is the joints in 3DPW's files: protocol B's are SMPL's own joints, not "
             "those of the H36M regressor that published numbers use."
+        )
+    elif any(prediction.vertex_in_cam is None for prediction in predictions):
+        notes.append(
+            "Predictions without vertices: their 14 joints are as given, or SMPL's own ones, and not regressed as the "
+            "truth's are; protocol B is then not comparable to published numbers."
         )
     n_missing = sum(_n_missing(track, found) for track, found in zip(tracks, predictions, strict=True))
     if n_missing:

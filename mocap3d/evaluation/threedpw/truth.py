@@ -1,6 +1,5 @@
 """What a prediction is held against: joints, rotations and, with the SMPL files, vertices; in the camera."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,11 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mocap3d.evaluation.threedpw.read import Z_UP_FROM_Y_UP, Track
+from mocap3d.skeletons.smpl_mesh import SmplMeshes
 
-Mesh = Callable[
-    [str, Float[Tensor, "10"], Float[Tensor, "n 24 3"], Float[Tensor, "n 3"]], tuple[Tensor, Tensor, Tensor]
-]
-"""Gender, betas, pose and translation (Y up) to vertices (n 6890 3), joints (n 24 3) and 14 joints (n 14 3)."""
 SMPL_OF_LSP = (8, 5, 2, 1, 4, 7, 21, 19, 17, 16, 18, 20, 12, 15)
 """Right ankle ... left wrist, neck, head: the SMPL joints nearest to the 14 of LSP."""
 JointSource = Literal["h36m", "smpl"]
@@ -33,15 +29,16 @@ class Truth:
     there are no SMPL files, which is not comparable to them."""
 
 
-def truth_of(track: Track, mesh: Mesh | None = None) -> Truth:
+def truth_of(track: Track, mesh: SmplMeshes | None = None) -> Truth:
     """From the gendered mesh where SMPL's files are at hand, else from the joints in the file."""
     pose = track.camera.cam_from_world[:, None]
     if mesh is None:
         joint_in_cam = track.joint_in_cam
         return Truth(joint_in_cam, joint_in_cam[:, SMPL_OF_LSP], joint_in_cam[:, 0], None, "smpl")
-    vertices, joints, regressed = mesh(track.gender, track.betas, track.pose, track.trans_m)
-    in_cam = [pose.apply(points @ Z_UP_FROM_Y_UP.mT) for points in (vertices, joints, regressed)]
-    return Truth(in_cam[1], in_cam[2][:, 1:], in_cam[2][:, 0], in_cam[0], "h36m")
+    posed = mesh(track.gender, track.betas, track.pose, track.trans_m)
+    vertex_in_cam, joint_in_cam = (pose.apply(points @ Z_UP_FROM_Y_UP.mT) for points in posed)
+    regressed = mesh.regressed(vertex_in_cam)
+    return Truth(joint_in_cam, regressed[:, 1:], regressed[:, 0], vertex_in_cam, "h36m")
 
 
 def lsp_of(joint_in_cam: Float[Tensor, "n j 3"]) -> Float[Tensor, "n 14 3"]:

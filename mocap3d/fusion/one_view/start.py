@@ -1,5 +1,7 @@
 """Where to start: postures from single instants, facing many ways, and the likeliest way through them in time."""
 
+import warnings
+
 import numpy as np
 import torch
 from jaxtyping import Float, Int
@@ -79,12 +81,28 @@ def _settled(human: Human, posture: Posture, length_m: np.ndarray, evidence: Evi
 
 
 def _facing(human: Human, length_m: np.ndarray, evidence: Evidence, n: int) -> Posture:
-    """At rest, facing HEADINGS ways, where the body covers what was seen."""
+    """At rest, facing HEADINGS ways, the trunk along its picture, where the body covers what was seen."""
     turn = Rotation.from_rotvec(human.rests).as_matrix()[None].repeat(n * HEADINGS, 0)
     headings = np.tile(2 * np.pi * np.arange(HEADINGS) / HEADINGS, n)
-    turn[:, 0] = Rotation.from_euler("z", headings[:, None]).as_matrix()
+    turn[:, 0] = _tilt(human, evidence) @ Rotation.from_euler("z", headings[:, None]).as_matrix()
     posture = Posture(np.zeros((n * HEADINGS, 3)), turn)
     return Posture(_root(placed(human.chain, posture, length_m).marker_in_world, evidence), turn)
+
+
+def _tilt(human: Human, evidence: Evidence) -> Float[np.ndarray, "n 3 3"]:
+    """Turns about the line of sight that lay an upright trunk along its picture; whoever is upside down starts so."""
+    direction = evidence.camera.rays(torch.from_numpy(evidence.uv_px))[1].numpy()
+
+    def middle(*names: str) -> Float[np.ndarray, "n 3"]:
+        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # none of them seen: NaN
+            return np.nanmean(direction[:, [human.markers.index(name) for name in names]], axis=1)
+
+    low, high = middle("LHip", "RHip"), middle("LShoulder", "RShoulder", "Neck")
+    ahead, trunk = low + high, high - low
+    ahead /= np.linalg.norm(ahead, axis=-1, keepdims=True)
+    up = np.array([0.0, 0.0, 1.0]) - ahead * ahead[:, 2:]
+    angle = np.arctan2((np.cross(up, trunk) * ahead).sum(-1), (up * trunk).sum(-1))
+    return Rotation.from_rotvec(np.nan_to_num(angle[:, None] * ahead)).as_matrix()
 
 
 def _root(markers: Float[np.ndarray, "n m 3"], evidence: Evidence) -> Float[np.ndarray, "n 3"]:
