@@ -70,6 +70,7 @@ def truth_from(clip: Clip60, skeleton: Skeleton, seed: int) -> SkeletonTruth:
     poses, prior = first_poses(packed, measures, p, RATE), loose_prior(packed, RATE)
     # Offsets, and not odd postures, take up how the clip's keypoints differ from ours.
     prior = replace(prior, ease_weight=EASE * prior.ease_weight)
+    prior.ease_weight[0] = 0  # the clip tells how the pelvis leans
     solve_poses(packed, measures, poses, data, prior, steps=10)
     windows = [(poses[s].copy(), NearPoints(data.p[s], 0.005)) for s in sample_of([slice(0, len(p))])]
     measures, _ = solve_measures(packed, measures, windows, prior, steps=15, persistence=0.1)

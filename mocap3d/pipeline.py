@@ -5,17 +5,16 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from mocap3d.biomech.angles import joint_angles
 from mocap3d.biomech.gait import Gait, gait_of_people
+from mocap3d.biomech.whole_body import WholeBody, whole_bodies
 from mocap3d.calibration.formats.native import write_calibration
 from mocap3d.calibration.load import load_calibration
 from mocap3d.detection.detect import KEYPOINTS, Progress, detect, detect_expected, detector_of
 from mocap3d.detection.options import DetectOptions
 from mocap3d.evaluation.quality import assess
-from mocap3d.evaluation.summary import Summary, summarise
-from mocap3d.export.results import FORMATS, Format, write_results
 from mocap3d.fusion.alternatives import reconsider
 from mocap3d.fusion.associate import AssociateOptions, associate
 from mocap3d.fusion.fit import FitOptions, fit_sequence
@@ -36,13 +35,10 @@ from mocap3d.session.records import (
 from mocap3d.session.session import TOML_NAME, load_session
 from mocap3d.session.timeline import make_timeline
 from mocap3d.session.toml import typed
-from mocap3d.solve import rays, sequence, tree
+from mocap3d.solve import rays, sequence, tree_normal
 from mocap3d.solve.compiled import is_compiled
 from mocap3d.synthesis.scene import Scene
 from mocap3d.synthesis.session_writer import CALIBRATIONS, CalibrationFile, write_session
-from mocap3d.viz.angle_curves import angle_sections
-from mocap3d.viz.content import ReportContent
-from mocap3d.viz.report import write_report
 
 log = logging.getLogger("mocap3d")
 
@@ -58,7 +54,6 @@ STAGES = (
     "assessing",
 )
 COMPILING = " (compiling kernels, once per machine: about half a minute)"
-RESULTS, REPORT = "results", "report.html"
 _MAY_BE_ZERO = {
     *(f"associate.{name}" for name in ("min_keypoints", "min_score", "lost_s", "join_s", "min_seen_s")),
     *(f"fit.{name}" for name in ("max_gap_s", "threads")),
@@ -103,6 +98,8 @@ class Reconstruction:
     angles: JointAngles
     gait: dict[str, Gait]
     """Of those who walk or run."""
+    bodies: dict[str, WholeBody]
+    """Centre of mass, jumps and the like of everybody."""
     quality: Quality
 
 
@@ -111,7 +108,7 @@ def reconstruct(
 ) -> Reconstruction:
     """3D motion of the people in a session folder; without ``options`` session.toml's hold, or else the defaults.
 
-    Raises Mocap3dError, whose text says what to mend. Writes nothing: see :func:`export_all`.
+    Raises Mocap3dError, whose text says what to mend. Writes nothing: see :mod:`mocap3d.writing`.
     """
     return reconstruct_session(load_session(root), options, progress=progress)
 
@@ -144,69 +141,20 @@ def reconstruct_session(
         tracks = better
         triangulated = triangulate_tracks(tracks, rig, options.points)
         points = fit_sequence(tracks, rig, triangulated, bodies, options.fit)
-    step(7, tree.normal)
+    step(7, tree_normal.normal)
     motion = fit_skeleton(points, tracks, rig, bodies, options.skeleton)
-    angles, gait = joint_angles(motion), gait_of_people(points, motion)
+    angles, gait, whole = joint_angles(motion), gait_of_people(points, motion), whole_bodies(motion)
     step(8)
     quality = assess(points, tracks, rig)
-    return Reconstruction(session, options, rig, timeline, tracks, triangulated, points, motion, angles, gait, quality)
+    return Reconstruction(
+        session, options, rig, timeline, tracks, triangulated, points, motion, angles, gait, whole, quality
+    )
 
 
 def stated_options(session: Session) -> ReconstructOptions:
     """What session.toml says under ``[reconstruct]``, defaults for the rest; SessionError names a wrong key."""
     table = session.options.get("reconstruct", {})
     return typed(table, ReconstructOptions, source=session.root / TOML_NAME, key="reconstruct")
-
-
-def summary_of(reconstruction: Reconstruction) -> Summary:
-    """The numbers a lab wants to see first."""
-    return summarise(reconstruction.points, reconstruction.tracks, reconstruction.quality)
-
-
-def told(reconstruction: Reconstruction) -> dict[str, Any]:
-    """The summary and the gait as plain values: what summary.json holds and --json prints."""
-    gait = {person: walk.as_json() for person, walk in reconstruction.gait.items()}
-    return summary_of(reconstruction).as_json() | {"gait": gait}
-
-
-def export_all(
-    reconstruction: Reconstruction, folder: Path | None = None, formats: Sequence[Format] = FORMATS
-) -> tuple[Path, ...]:
-    """Writes ``formats``, report.html and summary.json into ``folder``, or results/ of the session; all or none."""
-    folder = reconstruction.session.root / RESULTS if folder is None else folder
-    return write_results(
-        reconstruction.points,
-        told(reconstruction),
-        folder,
-        formats,
-        motion=reconstruction.motion,
-        angles=reconstruction.angles,
-        events={person: walk.events for person, walk in reconstruction.gait.items()},
-        also={REPORT: lambda path: write_report(content_of(reconstruction, files_beside(path)), path)},
-    )
-
-
-def content_of(reconstruction: Reconstruction, files: Sequence[Path] = ()) -> ReportContent:
-    """A reconstruction as the report takes it; ``files`` are those that it links to."""
-    return ReportContent(
-        session=reconstruction.session,
-        timeline=reconstruction.timeline,
-        rig=reconstruction.rig,
-        tracks=reconstruction.tracks,
-        points=reconstruction.points,
-        quality=reconstruction.quality,
-        options=asdict(reconstruction.options),
-        curves=angle_sections(reconstruction.angles),
-        gait={person: walk.as_json() for person, walk in reconstruction.gait.items()},
-        files=tuple(files),
-    )
-
-
-def files_beside(path: Path) -> tuple[Path, ...]:
-    """What lies in the folder of ``path`` already, itself left out."""
-    if not path.parent.is_dir():
-        return ()
-    return tuple(sorted(p for p in path.parent.iterdir() if p.is_file() and p != path and not p.name.startswith(".")))
 
 
 def synthesise(scene: Scene, root: Path, calibration: CalibrationKind = "qualisys") -> None:

@@ -9,7 +9,7 @@ from jaxtyping import install_import_hook
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Not the numba kernels of solve/: numba must see the bare functions.
 _ROOMS = ["errors", "geometry", "skeletons", "session", "calibration", "detection", "fusion", "biomech"]
-_MORE = ["evaluation", "export", "synthesis", "pipeline", "overview", "recalibration"]
+_MORE = ["evaluation", "export", "synthesis", "viz", "pipeline", "overview", "recalibration", "writing", "scoring"]
 _hook = install_import_hook([f"mocap3d.{room}" for room in [*_ROOMS, *_MORE]], "beartype.beartype")
 
 

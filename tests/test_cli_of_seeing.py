@@ -1,8 +1,12 @@
 """report, overlay, view, plot, init, plan, doctor and completion as a user meets them."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
+import sys
+from urllib.request import urlopen
 
 import pytest
 from clips import make_clip
@@ -29,17 +33,27 @@ def test_overlay_refuses_a_view_that_is_not_there(root, capsys):
     assert "has no view 'cam1x'. Did you mean 'cam01'?" in capsys.readouterr().err
 
 
-def test_plot_and_view_of_results(root, capsys, monkeypatch):
+def test_plot_of_results(root, capsys):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install mocap3d[plot]")
     assert run("reconstruct", root, "--quiet") == 0
     assert run("plot", root / "results", "--format", "svg", "--json") == 0
     names = [path.rsplit("/", 1)[-1] for path in json.loads(capsys.readouterr().out)["figures"]]
     assert names == ["P1_stick_figures.svg", "P1_angles.svg", "cameras.svg"]
-    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
-        monkeypatch.delenv(name, raising=False)
-    (root / "results" / "report.html").write_text("a page")
-    assert run("view", root / "results") == 0
-    assert str(root / "results" / "report.html") in capsys.readouterr().out
+
+
+def test_without_a_display_the_report_is_served_and_told_where(tmp_path):
+    """As its own program, until Ctrl-C; the files beside it are served, too."""
+    (tmp_path / "report.html").write_text("a page")
+    (tmp_path / "P1.trc").write_text("markers")
+    screenless = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    command = [sys.executable, "-m", "mocap3d", "view", str(tmp_path), "--port", "0"]
+    with subprocess.Popen(command, env=screenless, stdout=subprocess.PIPE, text=True, bufsize=1) as program:
+        assert str(tmp_path / "report.html") in program.stdout.readline()
+        address = program.stdout.readline().split()[-1]
+        assert urlopen(address).read() == b"a page"
+        assert urlopen(address.replace("report.html", "P1.trc")).read() == b"markers"
+        program.send_signal(signal.SIGINT)
+        assert program.wait(20) == 0
 
 
 @pytest.mark.parametrize(("command", "found"), [("plot", "no points.npz in it"), ("view", "holds no report.html")])
@@ -74,6 +88,18 @@ def test_init_states_what_it_finds_and_changes_nothing(root):
     text = (root / "session.toml").read_text()
     assert "# cam01.mp4, 64x48, 4 frames, 60 Hz" in text
     assert '[views."left side"]' in text
+
+
+def test_init_takes_videos_that_lie_in_the_folder_itself(tmp_path):
+    for view in ("left", 'the "far" one'):
+        make_clip(tmp_path / f"{view}.mp4", n=4, rate=60)
+    assert run("init", tmp_path, "--quiet") == 0
+    assert sorted(load_session(tmp_path).videos) == ["left", 'the "far" one']
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["left.mp4", "session.toml", 'the "far" one.mp4']
+    (tmp_path / "left.mp4").write_bytes(b"no video")
+    before = (tmp_path / "session.toml").read_text()
+    assert run("init", tmp_path, "--overwrite") == 2
+    assert (tmp_path / "session.toml").read_text() == before
 
 
 def test_init_overwrites_a_broken_file_only_if_told_to(root):
@@ -116,10 +142,9 @@ def test_bash_completes_commands_and_flags(capsys, tmp_path):
         assert set(ended.stdout.split()) == set(wanted.split())
 
 
-@pytest.mark.parametrize(
-    "command", sorted({"report", "overlay", "view", "plot", "init", "plan", "doctor", "completion"})
-)
-def test_help_has_examples(command, capsys):
-    assert command in COMMANDS
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_examples_on_lines_of_their_own(command, capsys):
     run(command, "--help")
-    assert f"mocap3d {command}" in capsys.readouterr().out
+    examples = [line for line in capsys.readouterr().out.splitlines() if line.startswith("$ ")]
+    assert examples
+    assert all(line.count("mocap3d ") == 1 and f"mocap3d {command}" in line for line in examples)

@@ -1,15 +1,19 @@
 """The examples run; the one on a real recording only where that is at hand."""
 
 import importlib
+import re
 import runpy
 import sys
 import zipfile
 from pathlib import Path
 
 import cv2
+import filmed_boards
 import numpy as np
 import pytest
-from tiny_session import VIEWS, copy_of_tiny_session
+from tiny_session import VIEWS, copy_of_tiny_session, run
+
+from mocap3d.calibration.targets import load_target
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -72,6 +76,34 @@ def test_overlays_show_the_skeleton(tmp_path, monkeypatch):
     assert len(pictures) == 3 * len(VIEWS)
     picture = cv2.imread(str(pictures[0]))
     assert (picture[..., 1].astype(int) - picture[..., 2] > 100).any()  # a green right side
+
+
+@pytest.mark.slow
+def test_a_board_gives_cameras(tmp_path, monkeypatch, capsys):
+    """Two cameras, half a metre apart as drawn. Measured 1 mm off."""
+    target, rig = load_target("charuco_a2"), filmed_boards.small_rig(2)
+    poses = filmed_boards.in_hands(target, 14)
+    for view, camera in rig.cameras.items():
+        filmed_boards.write_images(tmp_path / "calibration" / view, filmed_boards.pictures(camera, target, poses))
+    run_example("calibrate_session.py", monkeypatch, tmp_path, "charuco_a2")
+    told = capsys.readouterr().out
+    first, second = (np.array([float(x) for x in place.split(", ")]) for place in re.findall(r"at \((.*?)\) m", told))
+    drawn_m, drawn_also_m = (camera.centre_in_world.numpy() for camera in rig.cameras.values())
+    assert np.linalg.norm(second - first) == pytest.approx(np.linalg.norm(drawn_also_m - drawn_m), abs=0.01)
+    assert (tmp_path / "calibration.toml").is_file()
+
+
+def test_results_are_exported_and_evaluated(tmp_path, monkeypatch, capsys):
+    """Against their own markers, which differ by nothing but the rounding of the file."""
+    root = copy_of_tiny_session(tmp_path / "session")
+    assert run("reconstruct", root, "--quiet") == 0
+    run_example("export_results.py", monkeypatch, root, tmp_path / "more")
+    assert re.search(r"P1: 1\.[0-9]+ m/s on average", capsys.readouterr().out)
+    assert sorted(path.name for path in (tmp_path / "more").iterdir()) == ["P1.bvh", "P1.csv"]
+    run_example("evaluate_results.py", monkeypatch, root, root / "results" / "P1.trc")
+    told = capsys.readouterr().out
+    assert "bone-length spread: " in told
+    assert float(re.search(r"all: ([0-9.e-]+) mm", told)[1]) < 0.01
 
 
 @pytest.mark.slow

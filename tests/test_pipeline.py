@@ -17,12 +17,11 @@ from mocap3d.pipeline import (
     COMPILING,
     STAGES,
     ReconstructOptions,
-    export_all,
     reconstruct,
     stated_options,
-    summary_of,
 )
 from mocap3d.session.session import load_session
+from mocap3d.writing import export_all, summary_of
 
 EXTRA = '\n[reconstruct.fit]\nmax_gap_s = 0.125\n[reconstruct.associate]\npeople = ["Ada"]\n'
 

@@ -74,9 +74,8 @@ def _of_person(motion: Motion, person: int) -> Iterator[_Part]:
     origin = motion.provenance[:, person].numpy()
     for j, joint in enumerate(tree.joints):
         if joint.dofs:
-            own = _UPRIGHT.T @ turn[:, j] if joint.kind is JointKind.FREE else turn[:, j]
             names = tuple(dof.name for dof in joint.dofs)
-            values = _of_joint(joint, own, cov[:, j])
+            values = _of_joint(joint, turn[:, j], cov[:, j])
             yield _Part(names, *values, origin[:, j, None].repeat(len(names), axis=1))
     for s, span in enumerate(tree.spans):
         between = _path(tree, span)
@@ -98,6 +97,10 @@ def _path(tree: KinematicTree, span: Span) -> list[int]:
 
 def _of_joint(joint: Joint, turn: np.ndarray, cov: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(angle, sigma), (t a) both."""
+    if joint.kind is JointKind.FREE:
+        angle = rotations.tilt_obliquity_rotation(_UPRIGHT.T @ turn)
+        angle = rotations.continuous(angle, rotations.other_cardan(angle), np.isfinite(turn[:, 0, 0]))
+        return angle, _sigma(rotations.pelvic_slopes(angle), cov)
     if joint.kind is JointKind.HINGES:
         axes = np.array([dof.axis for dof in joint.dofs])
         known = np.isfinite(turn[:, 0, 0])

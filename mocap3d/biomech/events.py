@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.signal import find_peaks
 
-from mocap3d.biomech.feet import SIDES, Feet, Side
+from mocap3d.biomech.feet import HEADING_S, SIDES, Feet, Side
 from mocap3d.biomech.signals import derivative
 from mocap3d.session.motion_files.markers import Event
 
@@ -49,10 +49,15 @@ def gait_events(feet: Feet, method: Method = "auto") -> tuple[Event, ...]:
 
 
 def gait_speed(feet: Feet) -> float:
-    """Mean speed of the pelvis over the floor, along the way it went (m/s)."""
+    """Mean speed of the pelvis over the floor (m/s), along its way without the sway of single steps: curves count."""
     velocity = derivative(feet.on_the_floor().pelvis[:, :2], feet.rate_hz)
     known = np.isfinite(velocity).all(-1)
-    return float(np.linalg.norm(velocity[known].mean(axis=0))) if known.any() else 0.0
+    if not known.any():
+        return 0.0
+    window = np.ones(min(len(velocity), max(1, round(HEADING_S * feet.rate_hz))))
+    n = np.convolve(known, window, mode="same")
+    mean = [np.convolve(np.where(known, column, 0.0), window, mode="same") / np.maximum(n, 1) for column in velocity.T]
+    return float(np.linalg.norm(mean, axis=0)[known].mean())
 
 
 def is_running(feet: Feet) -> bool:

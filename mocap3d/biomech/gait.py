@@ -1,4 +1,4 @@
-"""What clinicians want of gait: speed, cadence, steps, phases, symmetry, clearance, and curves over the cycle.
+"""What clinicians want of gait: speed, cadence, steps, phases, symmetry and clearance.
 
 A stride runs from one strike of a foot to its next. All is measured as seen from the floor, so that a treadmill's belt
 makes no difference. Symmetry: Robinson et al. (1987) J Manip Physiol Ther 10:172.
@@ -12,9 +12,8 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
-from mocap3d.biomech.events import OFF, STRIKE, Method, gait_events
+from mocap3d.biomech.events import OFF, STRIKE, Method, gait_events, is_running
 from mocap3d.biomech.feet import SIDES, Feet, Side, feet_of_motion, feet_of_points
 from mocap3d.errors import FusionError
 from mocap3d.session.motion_files.markers import Event
@@ -23,8 +22,6 @@ from mocap3d.session.records import Motion, Points3D
 log = logging.getLogger("mocap3d")
 
 LONGEST_STRIDE_S = 2.5
-CYCLE = 101
-"""Points of a normalised cycle: 0 to 100 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +60,7 @@ class Gait:
     """Mean over strides; NaN without one."""
     belt_m_per_s: float
     """Of a treadmill; 0 overground."""
+    is_running: bool = False
 
     def mean(self, name: str, side: Side | None = None) -> float:
         """Mean of a number of :class:`Stride` over one side, or both; NaN where there is none."""
@@ -73,6 +71,11 @@ class Gait:
         """(right - left) / their mean, in percent: 0 is symmetric."""
         left, right = (self.mean(name, side) for side in SIDES)
         return 100 * (right - left) / ((right + left) / 2) if left + right else math.nan
+
+    def columns(self) -> dict[str, list[float | str]]:
+        """A row per stride, in order of time."""
+        strides = sorted(self.strides, key=lambda stride: stride.strike_s)
+        return {field.name: [getattr(stride, field.name) for stride in strides] for field in fields(Stride)}
 
     def as_json(self) -> dict[str, Any]:
         """For summary.json: None where there is no number."""
@@ -85,6 +88,7 @@ class Gait:
             "cadence_per_min": self.cadence_per_min,
             "speed_m_per_s": self.speed_m_per_s,
             "belt_m_per_s": self.belt_m_per_s,
+            "is_running": self.is_running,
             "mean": means,
             "symmetry_percent": {name: self.symmetry_percent(name) for name in numbers},
             "events": [asdict(event) for event in self.events],
@@ -123,30 +127,8 @@ def measure_gait(feet: Feet, events: Sequence[Event]) -> Gait:
     steps_s = [b.t_s - a.t_s for a, b in pairwise(strikes) if a.side != b.side and b.t_s - a.t_s < LONGEST_STRIDE_S]
     cadence = 60 / _mean(steps_s) if steps_s else math.nan
     speed = _mean([stride.speed_m_per_s for stride in strides])
-    return Gait(tuple(events), tuple(strides), cadence, speed, float(np.linalg.norm(feet.ground_velocity)))
-
-
-def cycle_curves(
-    values: Float[np.ndarray, "t c"], rate_hz: float, strikes_s: Sequence[float]
-) -> tuple[Float[np.ndarray, "101 c"], Float[np.ndarray, "101 c"], int]:
-    """Mean and standard deviation over the cycles between strikes of one foot, at 0 to 100 %, and how many those are.
-
-    Cycles longer than 2.5 s, or with a gap, do not count; NaN where none is left, or for the deviation only one.
-    """
-    cycles = [
-        _normalised(values, rate_hz * a, rate_hz * b) for a, b in pairwise(strikes_s) if b - a <= LONGEST_STRIDE_S
-    ]
-    whole = [cycle for cycle in cycles if np.isfinite(cycle).all()]
-    nothing = np.full((CYCLE, values.shape[1]), np.nan)
-    mean = np.mean(whole, axis=0) if whole else nothing
-    return mean, np.std(whole, axis=0, ddof=1) if len(whole) > 1 else nothing, len(whole)
-
-
-def _normalised(values: np.ndarray, first: float, last: float) -> np.ndarray:
-    at = np.linspace(first, last, CYCLE)
-    if first < 0 or last > len(values) - 1:
-        return np.full((CYCLE, values.shape[1]), np.nan)
-    return np.stack([np.interp(at, np.arange(len(values)), column) for column in values.T], axis=-1)
+    belt = float(np.linalg.norm(feet.ground_velocity))
+    return Gait(tuple(events), tuple(strides), cadence, speed, belt, is_running(feet))
 
 
 def _stride(

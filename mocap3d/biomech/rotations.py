@@ -34,6 +34,15 @@ def flexion_adduction_rotation(r: Float[np.ndarray, "t 3 3"]) -> Float[np.ndarra
     return np.stack([np.arctan2(-r[:, 0, 1], r[:, 1, 1]), second, np.arctan2(-r[:, 2, 0], r[:, 2, 2])], axis=1)
 
 
+def tilt_obliquity_rotation(r: Float[np.ndarray, "t 3 3"]) -> Float[np.ndarray, "t 3"]:
+    """Angles about z'' (tilt), the floating x' (obliquity) and the upright y (rotation); the second within 90 deg.
+
+    The rotation comes first: a pelvis is tilted by the same angle wherever its owner walks.
+    Source: Baker (2001) Gait Posture 13:1.
+    """
+    return -flexion_adduction_rotation(np.swapaxes(r, -1, -2))
+
+
 def plane_elevation_rotation(r: Float[np.ndarray, "t 3 3"]) -> Float[np.ndarray, "t 3"]:
     """Plane of elevation (0 = abduction, 90 deg = forward), elevation (0 to 180 deg), axial rotation (internal +).
 
@@ -45,7 +54,7 @@ def plane_elevation_rotation(r: Float[np.ndarray, "t 3 3"]) -> Float[np.ndarray,
 
 
 def other_cardan(angles: Float[np.ndarray, "t 3"]) -> Float[np.ndarray, "t 3"]:
-    """The other three angles that make the same rotation of :func:`flexion_adduction_rotation`."""
+    """The other three angles that make the same rotation of :func:`flexion_adduction_rotation`, and of a pelvis."""
     return np.stack([angles[:, 0] + np.pi, np.pi - angles[:, 1], angles[:, 2] + np.pi], axis=1)
 
 
@@ -64,6 +73,15 @@ def cardan_slopes(angles: Float[np.ndarray, "t 3"]) -> Float[np.ndarray, "t 3 3"
         [np.cos(y), zero, np.sin(y)],
         [np.sin(y) * np.sin(x) / cx, one, -np.cos(y) * np.sin(x) / cx],
     ]
+    return np.array(rows).transpose(2, 0, 1)
+
+
+def pelvic_slopes(angles: Float[np.ndarray, "t 3"]) -> Float[np.ndarray, "t 3 3"]:
+    """Derivatives of tilt, obliquity, rotation by a small turn about the segment's own x, y, z."""
+    tilt, x, _ = angles.T
+    cx, c, s = _held(np.cos(x)), np.cos(tilt), np.sin(tilt)
+    zero, one = np.zeros_like(x), np.ones_like(x)
+    rows = [[s * np.sin(x) / cx, c * np.sin(x) / cx, one], [c, -s, zero], [s / cx, c / cx, zero]]
     return np.array(rows).transpose(2, 0, 1)
 
 

@@ -11,6 +11,7 @@ from mocap3d.cli.parse import parse
 from mocap3d.cli.scores import show
 from mocap3d.detection.training.options import TrainOptions, check_complete, read_options
 from mocap3d.errors import Mocap3dError
+from mocap3d.learning.train import train
 from mocap3d.scoring.ablate import AblateOptions, ablate_fit, ablate_network
 
 WHAT = ("fit", "one-view", "network")
@@ -18,7 +19,10 @@ WHAT = ("fit", "one-view", "network")
 
 @dataclass(frozen=True)
 class AblateFit:
-    """Reconstruct synthetic scenes with each prior of the fit off in turn."""
+    """Reconstruct synthetic scenes with each prior of the fit off in turn.
+
+    $ mocap3d ablate fit --out ablation
+    """
 
     out: Path | None = None
     """Folder for ablation.json and ablation.md."""
@@ -45,6 +49,7 @@ def run(arguments: list[str]) -> int:
             raise Mocap3dError(f"'{arguments[0]}' cannot be ablated. Known: {', '.join(WHAT)}.")
         print(
             f"usage: mocap3d ablate {{{','.join(WHAT)}}} [options]\n\n"
+            "$ mocap3d ablate fit --out ablation\n$ mocap3d ablate network sapenet-s\n\n"
             "mocap3d ablate WHAT --help   its options; all take --json and --quiet"
         )
         return 0
@@ -53,7 +58,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _fit(arguments: list[str], *, one_view: bool) -> int:
-    command = parse(AblateFit, arguments)
+    command = parse(AblateFit, arguments, words="ablate one-view" if one_view else "ablate fit")
     output = Output(command.output)
     with output.working("making the scenes") as bar:
         table = ablate_fit(command.options, one_view=one_view, progress=bar)
@@ -62,12 +67,12 @@ def _fit(arguments: list[str], *, one_view: bool) -> int:
 
 
 def _network(arguments: list[str]) -> int:
-    command = parse(AblateNetwork, arguments)
+    command = parse(AblateNetwork, arguments, words="ablate network")
     output = Output(command.output)
     default = AblateNetwork(command.config, options=read_options(command.config))
-    command = parse(AblateNetwork, arguments, default=default)
+    command = parse(AblateNetwork, arguments, default=default, words="ablate network")
     check_complete(command.options)
     with output.working("reading the pictures") as bar:
-        table = ablate_network(command.options, bar)
+        table = ablate_network(command.options, bar, train)
     show(table, output, command.write, "ablation")
     return 0

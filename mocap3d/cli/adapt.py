@@ -17,6 +17,8 @@ class Adapt:
     """Improve the keypoint network on a session's own videos, from what its views agree on.
 
     One view is held out. The new weights are kept only if it then agrees better with the 3D of the others.
+
+    $ mocap3d adapt session
     """
 
     session: tyro.conf.Positional[Path]

@@ -15,7 +15,11 @@ from mocap3d.cli.parse import parse
 
 @dataclass(frozen=True)
 class Board:
-    """Draw a calibration board at exactly its size, with a ruler to check the print; without a name, list them."""
+    """Draw a calibration board at exactly its size, with a ruler to check the print; without a name, list them.
+
+    $ mocap3d board
+    $ mocap3d board charuco_a2 --out board.pdf
+    """
 
     name: tyro.conf.Positional[str] = ""
     """A board that comes with the program, or the path of a .toml file of your own."""

@@ -15,10 +15,14 @@ from mocap3d.scoring.compare import CompareOptions, compare, table_of, write_com
 
 @dataclass(frozen=True)
 class Compare:
-    """Compare results with another recording of the same motion, aligned in time and space."""
+    """Compare results with another recording of the same motion, aligned in time and space.
+
+    $ mocap3d compare session markers.c3d
+    $ mocap3d compare session/results ik.mot --out agreement
+    """
 
     results: tyro.conf.Positional[Path]
-    """A results folder, or one of its files."""
+    """A folder of results, one of its files, or a session that has one."""
     reference: tyro.conf.Positional[Path]
     """The other recording: .c3d, .trc, .bvh (joints), .mot or .sto (angles)."""
     out: Path | None = None

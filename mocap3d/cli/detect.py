@@ -30,6 +30,8 @@ class Detect:
     """Find people and their keypoints in the videos of a session, as `mocap3d reconstruct` does first.
 
     What is found is kept in the session's derived/detections/: nothing is looked at twice.
+
+    $ mocap3d detect session --overlay
     """
 
     session: tyro.conf.Positional[Path]

@@ -16,10 +16,10 @@ from mocap3d.scoring.public_data import (
     MOTIONS,
     PICTURES,
     MotionSet,
-    MotionSetOptions,
     PictureSet,
     evaluate_motions,
     evaluate_pictures,
+    evaluate_tracking,
 )
 from mocap3d.scoring.session import evaluate_session
 from mocap3d.scoring.threedpw import ThreeDpwOptions, evaluate_threedpw
@@ -28,7 +28,7 @@ WHAT = {
     "3dpw": "3DPW: predictions of any method, or our own three ways to them, by protocols A and B",
     "mpii": "a keypoint network on MPII (PCKh)",
     "coco": "a keypoint network on COCO (AP with boxes given)",
-    "posetrack": "a keypoint network on PoseTrack 2018",
+    "posetrack": "a keypoint network on PoseTrack 2018; MOTA of people who were followed",
     "penn": "a keypoint network on Penn Action (PCK)",
     "h36m": "joints in 3D on Human3.6M",
     "3dhp": "joints in 3D on the test set of MPI-INF-3DHP",
@@ -41,6 +41,9 @@ _USAGE = """usage: mocap3d evaluate WHAT DIR [options]
 
 WHAT:
 {what}
+
+$ mocap3d evaluate session session/results
+$ mocap3d evaluate 3dpw 3DPW --out scores
 
 mocap3d evaluate WHAT --help   its options; all take --json, --quiet and --out
 """
@@ -68,6 +71,9 @@ class EvaluatePictures(_Place):
 
     split: str | None = None
     """Part of the data set, where it is not the usual one."""
+    predictions: Path | None = None
+    """Of posetrack: folder of <video>.json, a method's people with track_id laid out as the annotations are. They are
+    scored in the network's place, by who is who (MOTA, IDF1)."""
     options: Annotated[NetworkOptions, tyro.conf.arg(name="")] = field(default_factory=NetworkOptions)
 
 
@@ -75,9 +81,9 @@ class EvaluatePictures(_Place):
 class EvaluateMotions(_Place):
     """Score joints in 3D."""
 
-    options: Annotated[MotionSetOptions, tyro.conf.arg(name="")] = field(
-        default_factory=lambda: MotionSetOptions(tyro.MISSING)
-    )
+    predictions: Path = tyro.MISSING
+    """Folder with <sequence>.npz of every sequence (a / in a name is a folder): our points.npz, or `joints` (frames,
+    people, joints, 3) in metres, joints in the order of the data set."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _threedpw(arguments: list[str]) -> int:
-    command = parse(EvaluateThreedpw, arguments)
+    command = parse(EvaluateThreedpw, arguments, words="evaluate 3dpw")
     output = Output(command.output)
     with output.working("reading 3DPW") as bar:
         table = evaluate_threedpw(command.folder, command.options, bar)
@@ -112,25 +118,30 @@ def _threedpw(arguments: list[str]) -> int:
 
 
 def _pictures(name: str, arguments: list[str]) -> int:
-    command = parse(EvaluatePictures, arguments)
+    command = parse(EvaluatePictures, arguments, words=f"evaluate {name}")
     output = Output(command.output)
+    data = cast(PictureSet, name)
     with output.working(f"reading {name}") as bar:
-        table = evaluate_pictures(cast(PictureSet, name), command.folder, command.split, command.options, bar)
+        table = (
+            evaluate_pictures(data, command.folder, command.split, command.options, bar)
+            if command.predictions is None
+            else evaluate_tracking(data, command.folder, command.split, command.predictions)
+        )
     show(table, output, command.out)
     return 0
 
 
 def _motions(name: str, arguments: list[str]) -> int:
-    command = parse(EvaluateMotions, arguments)
+    command = parse(EvaluateMotions, arguments, words=f"evaluate {name}")
     output = Output(command.output)
     with output.working(f"reading {name}") as bar:
-        table = evaluate_motions(cast(MotionSet, name), command.folder, command.options, bar)
+        table = evaluate_motions(cast(MotionSet, name), command.folder, command.predictions, bar)
     show(table, output, command.out)
     return 0
 
 
 def _session(arguments: list[str]) -> int:
-    command = parse(EvaluateSession, arguments)
+    command = parse(EvaluateSession, arguments, words="evaluate session")
     output = Output(command.output)
     with output.working("reading the session") as bar:
         table = evaluate_session(command.folder, bar)

@@ -7,26 +7,34 @@ from typing import Annotated
 import tyro
 from rich.markup import escape
 
+from mocap3d.biomech.smoothing import FilterOptions
 from mocap3d.cli.console import Output, OutputOptions
 from mocap3d.cli.parse import parse
 from mocap3d.cli.summary import counted
 from mocap3d.export.options import ExportOptions
 from mocap3d.export.results import Format, write_more
 from mocap3d.export.saved import read_results
+from mocap3d.writing import filtered
 
 
 @dataclass(frozen=True)
 class Export:
-    """Write results that were saved by reconstruct in further formats, computing nothing again."""
+    """Write results that were saved by reconstruct in further formats, computing nothing again.
+
+    $ mocap3d export session --format bvh glb
+    $ mocap3d export session/results --format csv --filter butterworth --out filtered
+    """
 
     results: tyro.conf.Positional[Path]
     """A folder of results, or a session folder that has one."""
     format: tuple[Format, ...] = ("bvh",)
-    """Which files to write: trc, c3d, csv, parquet, npz; with a fitted skeleton also bvh, glb, mot, osim."""
+    """Which files to write: trc, c3d, csv, parquet, npz; with a fitted skeleton also bvh, glb, mot, osim.
+    FBX is not written: Blender, Maya and Unreal make it of BVH or GLB."""
     person: tuple[str, ...] = ()
     """Whose files to write; everybody's where nobody is named."""
     out: Path | None = None
-    """Folder for the files, where it is not that of the results (or a folder in it named after the target)."""
+    """Folder for the files, where it is not that of the results (or in it that of the target's name, and filtered/)."""
+    smoothing: Annotated[FilterOptions, tyro.conf.arg(name="")] = field(default_factory=FilterOptions)
     options: Annotated[ExportOptions, tyro.conf.arg(name="")] = field(default_factory=ExportOptions)
     output: Annotated[OutputOptions, tyro.conf.arg(name="")] = field(default_factory=OutputOptions)
 
@@ -37,7 +45,9 @@ def run(arguments: list[str]) -> int:
     output = Output(command.output)
     with output.working("reading the results"):
         results, found = read_results(command.results)
-        folder = command.out or (found / command.options.target if command.options.target else found)
+        results = filtered(results, command.smoothing)
+        inner = Path(command.options.target or "") / ("filtered" if command.smoothing.filter else "")
+        folder = command.out or found / inner
         files = write_more(results, folder, command.format, command.options, command.person)
     output.text(f"[bold]{escape(str(folder))}[/]: {counted(len(files), 'file')}")
     for path in files:

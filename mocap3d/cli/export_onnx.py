@@ -14,7 +14,10 @@ from mocap3d.detection.estimators.export import export_onnx
 
 @dataclass(frozen=True)
 class ExportOnnx:
-    """Write a SAPENet as an ONNX file; `--detector onnx:FILE` reads it back."""
+    """Write a SAPENet as an ONNX file; `--detector onnx:FILE` reads it back.
+
+    $ mocap3d export-onnx sapenet-s --out sapenet-s.onnx
+    """
 
     weights: tyro.conf.Positional[str]
     """sapenet-s, sapenet-m, or a .safetensors file."""

@@ -16,7 +16,11 @@ from mocap3d.overview import Overview, ViewOverview, look_over
 
 @dataclass(frozen=True)
 class Info:
-    """Tell what a session folder holds, what is missing for a reconstruction, and how to mend it."""
+    """Tell what a session folder holds, what is missing for a reconstruction, and how to mend it.
+
+    $ mocap3d info session
+    $ mocap3d info session --quick --json
+    """
 
     session: tyro.conf.Positional[Path]
     """The session folder."""

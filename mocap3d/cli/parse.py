@@ -13,12 +13,15 @@ from mocap3d.session.rate import exact_rate
 T = TypeVar("T")
 
 
-def parse(command: type[T], arguments: Sequence[str], *, default: T | None = None) -> T:
-    """The command's options; on --help or a wrong option prints and exits (0 or 2), as a command line does."""
+def parse(command: type[T], arguments: Sequence[str], *, default: T | None = None, words: str | None = None) -> T:
+    """The command's options; on --help or a wrong option prints and exits (0 or 2), as a command line does.
+
+    ``words`` are what is typed for it, where that is not the class's name.
+    """
     registry = tyro.constructors.ConstructorRegistry()
     registry.primitive_rule(_fraction)
     with registry:
-        name = f"mocap3d {_with_hyphens(command.__name__)}"
+        name = f"mocap3d {words or _with_hyphens(command.__name__)}"
         try:
             if default is None:
                 return tyro.cli(command, prog=name, args=arguments)

@@ -10,8 +10,9 @@ from mocap3d.cli.console import Output, OutputOptions
 from mocap3d.cli.parse import parse
 from mocap3d.cli.summary import print_summary
 from mocap3d.export.results import FORMATS, Format
-from mocap3d.pipeline import ReconstructOptions, export_all, reconstruct_session, stated_options, summary_of, told
+from mocap3d.pipeline import ReconstructOptions, reconstruct_session, stated_options
 from mocap3d.session.session import load_session
+from mocap3d.writing import export_all, summary_of, told
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,9 @@ class Reconstruct:
     """Reconstruct the 3D motion of a session folder.
 
     Options given here overrule those under [reconstruct] in its session.toml, which overrule the defaults.
+
+    $ mocap3d reconstruct session
+    $ mocap3d reconstruct session --fit.max-gap-s 0.2 --json
     """
 
     session: tyro.conf.Positional[Path]

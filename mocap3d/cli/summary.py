@@ -23,7 +23,10 @@ CONTENT = {
     ".parquet": "all people as one table for pandas, with covariances",
     ".npz": "everything, for NumPy",
     ".json": "this summary",
+    "_strides.csv": "one row per stride: lengths, times, phases",
+    "_cycle.csv": "mean and deviation of the angles over the stride, 0 to 100 %",
 }
+"""By the end of a file's name; the longest that fits counts."""
 
 
 def print_summary(summary: Summary, files: Sequence[Path], output: Output) -> None:
@@ -40,7 +43,11 @@ def print_summary(summary: Summary, files: Sequence[Path], output: Output) -> No
     output.text(f"[bold]Results[/] in {escape(str(files[-1].parent))}")
     width = max(len(path.name) for path in files)
     for path in files:
-        output.text(f"  {escape(path.name.ljust(width))}  {CONTENT[path.suffix]}")
+        output.text(f"  {escape(path.name.ljust(width))}  {_content(path.name)}")
+
+
+def _content(name: str) -> str:
+    return CONTENT[max((end for end in CONTENT if name.endswith(end)), key=len)]
 
 
 def counted(n: int, one: str, more: str | None = None) -> str:

@@ -21,6 +21,9 @@ class Synth:
     """Write a synthetic session: keypoints as a detector would see them, a calibration, and the truth beside them.
 
     `mocap3d synth people --help`: rendered pictures of people, for training.
+
+    $ mocap3d synth demo/session --n-views 4 --duration-s 2
+    $ mocap3d synth demo/session --rig rigs/lab8.toml --n-people 2
     """
 
     folder: tyro.conf.Positional[Path]
@@ -50,7 +53,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _people(arguments: list[str]) -> int:
-    command = parse(SynthPeople, arguments)
+    command = parse(SynthPeople, arguments, words="synth people")
     output = Output(command.output)
     with output.working("opening the studio") as bar:
 

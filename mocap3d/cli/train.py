@@ -24,6 +24,8 @@ class Train:
     """Train a keypoint network on labelled pictures of people. What was interrupted goes on where it was.
 
     Options given here overrule those of the configuration, which overrule the defaults.
+
+    $ mocap3d train sapenet-s
     """
 
     config: tyro.conf.Positional[str]

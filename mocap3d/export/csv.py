@@ -17,7 +17,8 @@ from torch import Tensor
 from mocap3d.export.axes import WORLD
 from mocap3d.export.description import PROVENANCE_WORDS, describe, person_index
 from mocap3d.session.files import write_text_atomically
-from mocap3d.session.records import JointAngles, Motion, Points3D
+from mocap3d.session.records import JointAngles, Motion, Points3D, Provenance
+from mocap3d.skeletons.centre_of_mass import joint_weights
 
 _PLACE = ("x", "y", "z", "sigma_x", "sigma_y", "sigma_z", "provenance")
 _ANGLE = ("deg", "sigma_deg", "provenance")
@@ -54,12 +55,13 @@ def write_csv(
 ) -> None:
     """Columns ``frame, t_s`` and, per keypoint, position and one sigma (m, world), provenance and views.
 
-    Then the same of the joints of ``motion`` (``joint_knee_r_x``), and ``angles`` in degrees (``knee_angle_r_deg``).
+    Then the same of the joints of ``motion`` (``joint_knee_r_x``) and of the body's centre of mass, and ``angles`` in
+    degrees (``knee_angle_r_deg``).
     Missing numbers are empty cells. Refuses an unknown person.
     """
     parts = [_keypoints(points, person_index(points.people, person))]
     if motion is not None and person in motion.people:
-        parts.append(_joints(motion, motion.people.index(person)))
+        parts += [_joints(motion, motion.people.index(person)), _mass(motion, motion.people.index(person))]
     if angles is not None and person in angles.people:
         parts.append(_angles(angles, angles.people.index(person)))
     with write_text_atomically(path) as file:
@@ -82,6 +84,18 @@ def _joints(motion: Motion, who: int) -> _Part:
     sigma_m = motion.joint_cov_m2[:, who].diagonal(dim1=-2, dim2=-1).sqrt()
     tensors = (motion.joint_in_world[:, who], sigma_m)
     return _Part(names, _PLACE, ",%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%s", tensors, motion.provenance[:, who])
+
+
+def _mass(motion: Motion, who: int) -> _Part:
+    """The centre of mass; its sigma is the most that those of the joints allow: as if all were off the same way."""
+    tree, joint_in_world = motion.skeletons[who].tree, motion.joint_in_world[:, who]
+    weights = torch.from_numpy(joint_weights(tree, joint_in_world.isfinite().all(-1).numpy()))
+    joint_sigma_m = motion.joint_cov_m2[:, who].diagonal(dim1=-2, dim2=-1).sqrt()
+    centre, sigma_m = ((weights[..., None] * value.nan_to_num()).sum(1) for value in (joint_in_world, joint_sigma_m))
+    provenance = motion.provenance[:, who, tree.index("pelvis")].clone()
+    provenance[centre.isnan().any(-1)] = Provenance.MISSING
+    tensors = (centre[:, None], sigma_m[:, None])
+    return _Part(("centre_of_mass",), _PLACE, ",%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%s", tensors, provenance[:, None])
 
 
 def _angles(angles: JointAngles, who: int) -> _Part:

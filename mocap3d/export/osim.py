@@ -82,10 +82,12 @@ def write_ik_setup(motion: Motion, person: str, skeleton: Skeleton, path: Path, 
         task = _add(tasks, "IKMarkerTask", name=name)
         _add(task, "apply", "true")
         _add(task, "weight", "1")
-    for dof in (dof for joint in measured.tree.joints for dof in joint.dofs):
+    for at, dof in [(at, dof) for at, joint in enumerate(measured.tree.joints) for dof in joint.dofs]:
+        # The root's angles are about the axes of the room: where it rests depends on where its owner faces.
+        spread_rad = math.pi if at == 0 else dof.spread_rad
         task = _add(tasks, "IKCoordinateTask", name=dof.name)
         _add(task, "apply", "true")
-        _add(task, "weight", f"{(MARKER_SIGMA_M / dof.spread_rad) ** 2:.9f}")
+        _add(task, "weight", f"{(MARKER_SIGMA_M / spread_rad) ** 2:.9f}")
         _add(task, "value_type", "default_value")
     _add(tool, "marker_file", markers)
     _add(tool, "time_range", f"{float(motion.t_s[0]):.8f} {float(motion.t_s[-1]):.8f}")

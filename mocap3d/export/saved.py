@@ -13,7 +13,7 @@ from mocap3d.session.motion_files.markers import Event
 
 def read_results(folder: Path) -> tuple[Results, Path]:
     """What reconstruct saved, and where: in ``folder``, or in its results/. Refuses one without points.npz."""
-    found = next((place for place in (folder, folder / "results") if (place / POINTS).is_file()), None)
+    found = results_in(folder)
     if found is None:
         is_there = "no such folder" if not folder.is_dir() else f"no {POINTS} in it, nor in its results/"
         raise SessionError(
@@ -30,6 +30,11 @@ def read_results(folder: Path) -> tuple[Results, Path]:
     if saved is None:
         return Results(points, events=events), found
     return Results(points, saved.motion, saved.angles, events), found
+
+
+def results_in(folder: Path) -> Path | None:
+    """The results folder that ``folder`` is, or has; None where there is none with points.npz."""
+    return next((place for place in (folder, folder / "results") if (place / POINTS).is_file()), None)
 
 
 def _events(path: Path) -> dict[str, Sequence[Event]]:

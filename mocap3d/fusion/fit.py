@@ -7,7 +7,7 @@ then windows are solved independently, so cost is linear in instants and in view
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import radians
 
 import numpy as np
@@ -38,6 +38,8 @@ class FitOptions:
     """Softness of joint-angle limits."""
     max_gap_s: float = 0.5
     """Longest stretch that the priors may bridge where fewer than two views agree; longer ones are missing."""
+    smoothness: float = 1.0
+    """Factor on the weight of the acceleration prior, which is measured; 0 turns it off."""
     threads: int = 0
     """Threads; 0 = one per processor."""
 
@@ -89,6 +91,7 @@ def _fit_person(
         limb_sigma_m=options.limb_sigma_m,
         angle_sigma_rad=radians(options.angle_sigma_deg),
     )
+    model = replace(model, motion=replace(model.motion, weight=options.smoothness * model.motion.weight))
     n_times = len(start)
     steps = 2 if n_times <= SAMPLE else 4  # a short recording has been solved once already
 

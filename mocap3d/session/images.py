@@ -79,9 +79,11 @@ def _stored_size(path: Path) -> tuple[int, int]:
     try:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
-            return stream.width, stream.height
+            if stream.width and stream.height:
+                return stream.width, stream.height
     except (FFmpegError, OSError, IndexError):
-        raise _unreadable(path) from None
+        pass
+    raise _unreadable(path)
 
 
 def _check_size(path: Path, size: tuple[int, ...], first: Path, first_size: tuple[int, ...]) -> None:

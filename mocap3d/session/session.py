@@ -29,7 +29,7 @@ def load_session(root: Path) -> Session:
     keypoint_paths = named_like_videos(_keypoint_paths(root, table), video_paths, root)
     views = tuple(sorted({*video_paths, *keypoint_paths}, key=natural_key))
     if not views:
-        raise SessionError(f"{root} has no views; it holds {_content(root)}. Needed: {_LAYOUT}.")
+        raise SessionError(f"{root} has no views: {_content(root)}. Needed: {_LAYOUT}.")
     _check_names(root / TOML_NAME, table, views)
     videos = {view: probe(video_paths[view]) for view in views if view in video_paths}
     view_rate = {view: special.rate for view, special in table.views.items() if special.rate is not None}
@@ -106,7 +106,8 @@ def _session_rate(
 
 
 def _content(root: Path) -> str:
-    return listed(sorted((path.name for path in root.iterdir()), key=natural_key)[:20])
+    names = sorted((path.name for path in root.iterdir()), key=natural_key)
+    return f"it holds {listed(names[:20])}" if names else "it is empty"
 
 
 _LAYOUT = f"videos/<view>.mp4 (or a folder of images per view) or keypoints/<view>, which is {KNOWN}"

@@ -1,6 +1,8 @@
 """The door to SMPL: meshes and joints from the licensed models that a user brings; nothing of SMPL ships with us."""
 
 from collections.abc import Mapping
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -25,12 +27,16 @@ class SmplMeshes:
 
     def __call__(
         self, gender: str, betas: Float[Tensor, "10"], pose: Float[Tensor, "n 24 3"], trans_m: Float[Tensor, "n 3"]
-    ) -> tuple[Float[Tensor, "n v 3"], Float[Tensor, "n 24 3"], Float[Tensor, "n 15 3"]]:
-        """Vertices, SMPL's joints, and the regressed pelvis before the 14 joints of LSP; in the pose's world (m)."""
+    ) -> tuple[Float[Tensor, "n v 3"], Float[Tensor, "n 24 3"]]:
+        """Vertices and SMPL's joints in the pose's world (m)."""
         chunks = zip(pose.split(_CHUNK), trans_m.split(_CHUNK), strict=True)
         parts = [self._posed(gender, betas, *chunk) for chunk in chunks]
         vertices, joints = (torch.cat(part) for part in zip(*parts, strict=True))
-        return vertices, joints, (self._regressor @ vertices)[:, (0, *H36M_TO_LSP)]
+        return vertices, joints
+
+    def regressed(self, vertices: Float[Tensor, "n v 3"]) -> Float[Tensor, "n 15 3"]:
+        """The regressed pelvis before the 14 joints of LSP, of any body of SMPL's topology."""
+        return (self._regressor @ vertices)[:, (0, *H36M_TO_LSP)]
 
     @torch.no_grad()
     def _posed(self, gender: str, betas: Tensor, pose: Tensor, trans_m: Tensor) -> tuple[Tensor, Tensor]:
@@ -59,7 +65,8 @@ class SmplMeshes:
 
             try:
                 data = Struct(**self._content[gender])
-                self._models[gender] = smplx.SMPL("", data_struct=data, num_betas=10, dtype=torch.float64)
+                with redirect_stdout(StringIO()):  # it prints what is usual: 10 shape coefficients
+                    self._models[gender] = smplx.SMPL("", data_struct=data, num_betas=10, dtype=torch.float64)
             except (AttributeError, KeyError, ValueError, TypeError, IndexError) as error:
                 raise FormatError(
                     f"the SMPL model of gender '{gender}' is incomplete ({error}). Get it again."

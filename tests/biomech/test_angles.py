@@ -165,6 +165,27 @@ def test_anatomical_position_is_zero_everywhere_but_for_the_arm_plane():
     assert (angles.sigma_rad[0, 0, torch.tensor(undefined)] > 0.3).all()
 
 
+def test_a_pelvis_is_tilted_alike_wherever_it_faces():
+    """About the world's vertical first (Baker 2001): scipy's angles Y, X', Z''."""
+    turns = Rotation.from_euler("YXZ", [[facing, 6, -10] for facing in (0, 90, 170, 250)], degrees=True).as_matrix()
+    motion = _motion({"pelvis": UPRIGHT @ turns})
+    assert _angle_deg(motion, "pelvis_tilt") == pytest.approx(-10)
+    assert _angle_deg(motion, "pelvis_list") == pytest.approx(6)
+    assert np.diff(_angle_deg(motion, "pelvis_rotation")) == pytest.approx([90, 80, 80])
+
+
+def test_sigmas_of_a_pelvis_are_those_of_drawn_errors():
+    base = Rotation.from_euler("YXZ", [2.0, 0.5, -0.4])
+    drawn = base * Rotation.from_rotvec(np.random.default_rng(7).normal(0, np.radians(1.0), (4000, 3)) * [1, 2, 3])
+    motion = _motion({"pelvis": UPRIGHT @ drawn.as_matrix()})
+    cov = motion.rotation_cov_rad2.clone()
+    cov[:, :, 0] = torch.diag(torch.tensor([1.0, 4, 9], dtype=torch.float64)) * np.radians(1.0) ** 2
+    angles = joint_angles(replace(motion, rotation_cov_rad2=cov))
+    for name in ("pelvis_tilt", "pelvis_list", "pelvis_rotation"):
+        a = angles.names.index(name)
+        assert angles.angle_rad[:, 0, a].std() == pytest.approx(float(angles.sigma_rad[:, 0, a].mean()), rel=0.05)
+
+
 @pytest.mark.parametrize("side", ["r", "l"])
 def test_the_same_movement_has_the_same_sign_on_both_sides(side):
     """Abducting, turning in and flexing a leg, by rotations about the body's own axes."""
@@ -195,6 +216,7 @@ def test_what_is_not_seen_is_said_in_words():
     provenance, cov = motion.provenance.clone(), motion.rotation_cov_rad2.clone()
     provenance[:, :, TREE.index("wrist_r")] = Provenance.FILLED
     cov[:, :, TREE.index("hip_r")] = torch.eye(3).double() * np.radians(8) ** 2
+    cov[:, :, TREE.index("hip_l")] = torch.eye(3).double() * np.radians(3) ** 2
     turns = motion.parent_from_joint.clone()
     provenance[:, :, TREE.index("elbow_l")] = Provenance.MISSING
     turns[:, :, TREE.index("elbow_l")] = torch.nan
@@ -207,6 +229,7 @@ def test_what_is_not_seen_is_said_in_words():
     assert said["knee_angle_r"] == MEASURED
     assert said["wrist_flex_r"].startswith("shown by no keypoint")
     assert said["hip_rotation_r"].startswith("uncertain (a turn about the segment's long axis)")
+    assert said["hip_flexion_l"] == "roughly measured: +- 3 deg or better in nine of ten instants"
     assert said["elbow_flex_l"] == "never seen"
 
 

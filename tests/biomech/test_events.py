@@ -1,5 +1,7 @@
 """Gait events against the ground-reaction force of a real trial, and against feet that step when they are told to."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from stepping import Stepper
@@ -94,6 +96,23 @@ def test_walking_overground_and_on_a_treadmill_anywhere(method, belt, heading_ra
         late = np.array([min(ours - t_s, key=abs) for t_s in truth])
         assert np.abs(late).max() < 0.07
         assert len(ours) in (len(walker.strikes_s(side, 8.0)), len(walker.strikes_s(side, 8.0)) - 1)
+
+
+def test_walking_in_a_circle_is_walking():
+    """The same walk bent onto a circle of 1.5 m: net, it goes nowhere. Measured: the same strikes within a frame."""
+    straight = Stepper().feet()
+
+    def bent(track: np.ndarray) -> np.ndarray:
+        around, radius = track[:, 0] / 1.5, 1.5 - track[:, 1]
+        return np.stack([radius * np.sin(around), 1.5 - radius * np.cos(around), track[:, 2]], axis=-1)
+
+    turns = {name: {side: bent(track) for side, track in getattr(straight, name).items()} for name in ("heel", "toe")}
+    circle = replace(straight, pelvis=bent(straight.pelvis), **turns)
+    assert gait_speed(circle) == pytest.approx(gait_speed(straight), rel=0.1)
+    ours, theirs = (measure_gait(feet, gait_events(feet)) for feet in (circle, straight))
+    assert len(ours.strides) == len(theirs.strides)
+    assert ours.cadence_per_min == pytest.approx(theirs.cadence_per_min, rel=0.01)
+    assert ours.mean("length_m") == pytest.approx(theirs.mean("length_m"), rel=0.1)
 
 
 def test_running_has_flight():

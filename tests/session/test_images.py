@@ -55,7 +55,7 @@ def test_an_empty_folder_is_refused(tmp_path):
         probe(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"junk" * 99])
+@pytest.mark.parametrize("content", [b"", b"junk" * 99, b"\xff\xd8\xff\xe0" + bytes(60)])
 @pytest.mark.parametrize("name", ["frame3.png", "frame0.png", "frame99.jpg"])
 def test_an_unreadable_image_is_refused(folder, name, content):
     (folder / name).write_bytes(content)

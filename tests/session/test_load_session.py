@@ -217,7 +217,7 @@ def test_two_videos_of_one_view_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("files", "complaint"),
     [
-        ([], "has no views; it holds none. Needed: videos/<view>.mp4"),
+        ([], "has no views: it is empty. Needed: videos/<view>.mp4"),
         (["video/cam1.mp4"], "it holds 'video'"),
         (["videos/cam1.mp4"], r"cam1\.mp4 is empty"),
         (["videos/cam1/readme.txt"], "cam1 holds no images"),

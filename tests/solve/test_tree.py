@@ -9,7 +9,7 @@ from mocap3d.fusion.skeleton_fit.pose import Poses, place
 from mocap3d.fusion.skeleton_fit.window import loose_prior
 from mocap3d.skeletons.body_table import load_body
 from mocap3d.skeletons.skeleton import load_skeleton
-from mocap3d.solve import tree
+from mocap3d.solve import tree, tree_normal, tree_priors
 
 STEP = 1e-6
 
@@ -61,7 +61,7 @@ def test_normal_matrix_is_that_of_the_derivatives(posed):
     h, dense, g = _information(placed.x.shape[2])
     matrix, gradient = np.empty((6, packed.n, packed.n)), np.empty((6, packed.n))
     arrays = (packed.parent, packed.kind, packed.axes, packed.column, packed.segment)
-    tree.normal(*arrays, placed.world, placed.joint, placed.x, h, g, matrix, gradient)
+    tree_normal.normal(*arrays, placed.world, placed.joint, placed.x, h, g, matrix, gradient)
     assert np.allclose(gradient, np.einsum("tan,ta->tn", slopes, g.reshape(6, -1)), atol=1e-6)
     assert np.allclose(matrix, slopes.transpose(0, 2, 1) @ dense @ slopes, atol=1e-6)
 
@@ -80,7 +80,7 @@ def test_border_is_that_of_lengths_and_offsets(posed):
     mixed, own, pull = np.empty((6, packed.n, n_measures)), np.empty((n_measures,) * 2), np.empty(n_measures)
     arrays = (packed.parent, packed.kind, packed.axes, packed.column, packed.segment, packed.direction)
     rest = (measures.free, measures.known_by, placed.world, placed.joint, placed.x)
-    tree.border(*arrays, *rest, h, g, mixed, own, pull)
+    tree_normal.border(*arrays, *rest, h, g, mixed, own, pull)
     assert np.allclose(mixed, slopes.transpose(0, 2, 1) @ dense @ by_measure, atol=1e-6)
     assert np.allclose(own, (by_measure.transpose(0, 2, 1) @ dense @ by_measure).sum(0), atol=1e-5)
     assert np.allclose(pull, np.einsum("tam,ta->m", by_measure, g.reshape(6, -1)), atol=1e-6)
@@ -98,7 +98,7 @@ def test_gradient_of_motion_is_that_of_its_cost(posed):
         _advance(packed, moved, step)
         gradient, w = np.zeros((6, packed.n)), np.zeros((6, packed.n))
         arrays = (packed.kind, packed.column, moved.root, moved.turn, moved.angle)
-        return tree.linearise_motion(*arrays, weight, 1e9, gradient, w), gradient
+        return tree_priors.linearise_motion(*arrays, weight, 1e9, gradient, w), gradient
 
     _, gradient = cost(np.zeros((6, packed.n)))
     numeric = np.empty_like(gradient)
@@ -108,3 +108,27 @@ def test_gradient_of_motion_is_that_of_its_cost(posed):
             step[t, c] = STEP
             numeric[t, c] = (cost(step)[0] - cost(-step)[0]) / (4 * STEP)
     assert np.abs(gradient - numeric).max() < 0.05 * np.abs(numeric).max()
+
+
+def test_gradient_of_posture_is_that_of_its_cost(posed):
+    """At ease, upright, and beyond the limits; second order in how far a free joint is off its ease."""
+    packed, _, _, _, _ = posed
+    rng, poses = np.random.default_rng(7), Poses.at_ease(packed, 6)
+    _advance(packed, poses, rng.normal(0, 0.2, (6, packed.n)))
+    weight = loose_prior(packed, 60.0).ease_weight
+
+    def cost(step):
+        moved = poses.copy()
+        _advance(packed, moved, step)
+        gradient, matrix = np.zeros((6, packed.n)), np.zeros((6, packed.n, packed.n))
+        ease = (packed.ease, packed.ease_turn, weight, packed.least, packed.most, 300.0)
+        arrays = (packed.kind, packed.column, moved.turn, moved.angle, *ease)
+        return tree_priors.linearise_posture(*arrays, matrix, gradient), gradient
+
+    _, gradient = cost(np.zeros((6, packed.n)))
+    assert (gradient[:, packed.column[0, 1:]] != 0).all()  # the pelvis is drawn upright
+    for c in range(packed.n):
+        step = np.zeros((6, packed.n))
+        step[:, c] = STEP
+        numeric = (cost(step)[0] - cost(-step)[0]) / (4 * STEP)
+        assert gradient[:, c].sum() == pytest.approx(numeric, abs=0.02 * np.abs(gradient).max()), c

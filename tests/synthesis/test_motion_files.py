@@ -196,6 +196,12 @@ def test_a_cut_off_amc_is_refused(tmp_path):
         read_amc(tmp_path / "7_01.amc")
 
 
+def test_an_amc_that_is_not_there_is_named(tmp_path):
+    (tmp_path / "7.asf").write_text(ASF)
+    with pytest.raises(FormatError, match=r"7_02\.amc: not found"):
+        read_amc(tmp_path / "7_02.amc")
+
+
 def test_joint_positions_need_the_known_joints(tmp_path):
     np.savez(tmp_path / "x.npz", joints=np.zeros((5, 12, 3)), fps=120.0, unit="m", up="Y")
     with pytest.raises(FormatError, match=r"\(5, 12, 3\)"):

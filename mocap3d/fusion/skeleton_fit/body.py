@@ -43,7 +43,7 @@ def measure_body(evidence: Evidence, tree: KinematicTree, known: Person) -> Body
     height_m = known.height_m or told_height_m(packed, points)
     measures = _begun(packed, expected_measures(packed, placements, height_m, known.length_m), points, known.length_m)
     poses = [first_poses(packed, measures, p[times], evidence.rate) for times in sample]
-    prior = loose_prior(packed, evidence.rate)
+    prior = loose_prior(packed, evidence.rate, noise)
     near = list(zip(poses, map(evidence.near, sample), strict=True))
     measures, _ = solve_measures(packed, measures, near, prior, steps=8, persistence=_NEAR_PERSISTENCE)
     seen = list(zip(poses, map(evidence.views, sample), strict=True))

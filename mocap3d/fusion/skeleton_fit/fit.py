@@ -28,7 +28,7 @@ from mocap3d.skeletons.body_table import load_body
 _FEWEST = 4
 """Keypoints that must be known for a person to be there."""
 _NEAR_STEPS, _STEPS = 8, 4
-_NEAR_ENOUGH = 0.02
+_NEAR_ENOUGH = 0.1
 """Relative gain below which a pose is near enough to the points."""
 
 

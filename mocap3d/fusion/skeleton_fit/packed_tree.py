@@ -7,6 +7,7 @@ import numpy as np
 from mocap3d.errors import FusionError
 from mocap3d.skeletons.kinematics import JointKind, KinematicTree, Placement
 from mocap3d.solve import tree as kernels
+from mocap3d.solve.turns import turn_about
 
 _LEVER = 0.02
 """Of body height: a degree of freedom that moves no keypoint farther per radian is not told by the keypoints."""
@@ -103,7 +104,7 @@ def _turn_zxy(angles: np.ndarray) -> np.ndarray:
     out = np.eye(3)
     for axis, angle in zip(np.eye(3)[[2, 0, 1]], angles, strict=True):
         turn = np.empty((3, 3))
-        kernels.turn_about(axis, float(angle), turn)
+        turn_about(axis, float(angle), turn)
         out = out @ turn
     return out
 

@@ -11,15 +11,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mocap3d.fusion.noise import independent_instants
 from mocap3d.fusion.skeleton_fit.measures import Measures
 from mocap3d.fusion.skeleton_fit.packed_tree import PackedTree
 from mocap3d.fusion.skeleton_fit.pose import Placed, Poses, place
-from mocap3d.solve import chain, sequence
-from mocap3d.solve import tree as kernels
+from mocap3d.session.records import NoiseModel
+from mocap3d.solve import chain, sequence, tree_normal, tree_priors
+from mocap3d.solve.tree import advance
 
 _DAMPING = 0.1
 """Information, in 1/rad^2 and 1/m^2, that keeps a step finite: it slows nothing that is seen at all."""
 _HUBER_MOTION = 2.5
+_TURN_S2, _ROOT_S2 = 200.0, 30.0
+"""rad/s^2 and m/s^2 of a loose prior."""
 _LIMIT_SIGMA_RAD = np.radians(3.0)
 _REST_S = 0.3
 """A body that rests a little off its ease does so for that long: instants within it say the same thing."""
@@ -71,11 +75,16 @@ class Prior:
     ease_weight: np.ndarray
 
 
-def loose_prior(packed: PackedTree, rate: float, *, turn_s2: float = 200.0, root_s2: float = 30.0) -> Prior:
-    """Accelerations (rad/s^2, m/s^2) that bodies hardly exceed; what such a prior takes off a motion is not counted."""
-    weight = np.full(packed.n, (rate * rate / turn_s2) ** 2)
-    weight[:3] = (rate * rate / root_s2) ** 2
-    return Prior(weight, 1 / (packed.spread**2 * max(1.0, _REST_S * rate)))
+def loose_prior(packed: PackedTree, rate: float, noise: NoiseModel | None = None) -> Prior:
+    """Accelerations that bodies hardly exceed; what such a prior takes off a motion is not counted.
+
+    Points whose errors persist (``noise``) tell less of what lasts than their number says, so ease counts for more.
+    """
+    weight = np.full(packed.n, (rate * rate / _TURN_S2) ** 2)
+    weight[:3] = (rate * rate / _ROOT_S2) ** 2
+    rest = max(1.0, _REST_S * rate)
+    fewer = noise.spread * rest / independent_instants(noise, round(rest)) if noise else 1.0
+    return Prior(weight, fewer / (packed.spread**2 * rest))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,8 +118,8 @@ def linearised(packed: PackedTree, measures: Measures, poses: Poses, data: Data,
     cost = data.linearise(placed.x, h, g)
     matrix, gradient = np.empty((n_times, n, n)), np.empty((n_times, n))
     tree = (packed.parent, packed.kind, packed.axes, packed.column)
-    kernels.normal(*tree, packed.segment, placed.world, placed.joint, placed.x, h, g, matrix, gradient)
-    cost += kernels.linearise_posture(
+    tree_normal.normal(*tree, packed.segment, placed.world, placed.joint, placed.x, h, g, matrix, gradient)
+    cost += tree_priors.linearise_posture(
         packed.kind,
         packed.column,
         poses.turn,
@@ -126,7 +135,7 @@ def linearised(packed: PackedTree, measures: Measures, poses: Poses, data: Data,
     )
     w = np.zeros((n_times, n))
     if n_times > 2:
-        cost += kernels.linearise_motion(
+        cost += tree_priors.linearise_motion(
             packed.kind, packed.column, poses.root, poses.turn, poses.angle, prior.motion, _HUBER_MOTION, gradient, w
         )
     matrix[:, range(n), range(n)] += _DAMPING
@@ -150,7 +159,7 @@ def solve_poses(
         step = np.empty((*system.gradient.shape, 1))
         chain.solve(inv_pivot, lower, system.w, -system.gradient[..., None], step)
         tried = poses.copy()
-        kernels.advance(packed.kind, packed.column, step[..., 0], tried.root, tried.turn, tried.angle)
+        advance(packed.kind, packed.column, step[..., 0], tried.root, tried.turn, tried.angle)
         there = linearised(packed, measures, tried, data, prior)
         if not there.cost <= system.cost:
             caution = max(10 * caution, _CAUTION)
@@ -185,7 +194,7 @@ def solve_measures(
         moved = [poses.copy() for poses, _ in windows]
         for poses, response in zip(moved, responses, strict=True):
             move = -(response[..., 0] + response[..., 1:] @ step)
-            kernels.advance(packed.kind, packed.column, move, poses.root, poses.turn, poses.angle)
+            advance(packed.kind, packed.column, move, poses.root, poses.turn, poses.angle)
         there = [linearised(packed, tried, q, data, prior) for q, (_, data) in zip(moved, windows, strict=True)]
         before, after = _total(systems, measures, persistence), _total(there, tried, persistence)
         if not after <= before:
@@ -233,7 +242,7 @@ def _border(packed: PackedTree, measures: Measures, system: System) -> tuple[np.
     tree = (packed.parent, packed.kind, packed.axes, packed.column, packed.segment, packed.direction)
     placed = system.placed
     arrays = (placed.world, placed.joint, placed.x, system.h, system.g)
-    kernels.border(*tree, measures.free, measures.known_by, *arrays, mixed, own, pull)
+    tree_normal.border(*tree, measures.free, measures.known_by, *arrays, mixed, own, pull)
     return mixed, own, pull
 
 

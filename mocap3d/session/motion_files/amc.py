@@ -48,6 +48,8 @@ def read_amc(path: Path, *, asf: Path | None = None, rate: Fraction = RATE) -> T
     if not asf.is_file():
         raise FormatError(f"{path}: its skeleton {asf.name} was not found beside it. Needed: the subject's .asf file.")
     skeleton = _read_asf(asf)
+    if not path.is_file():
+        raise FormatError(f"{path}: not found. Needed: an .amc file.")
     frames = _read_angles(path)
     tree, bone_of_joint = _tree(skeleton.bones)
     try:
