@@ -103,9 +103,7 @@ def _own_joints(place: Path, person: str | None) -> Signals:
         return _joints(place)
     path = place if place.is_file() else place / POINTS
     if not path.is_file():
-        raise FormatError(
-            f"{place}: has no {POINTS}. Needed: the results of `mocap3d reconstruct`, or a file of them."
-        )
+        raise FormatError(f"{place}: has no {POINTS}. Needed: the results of `mocap3d reconstruct`, or a file of them.")
     points = read_npz(path)
     if person is None and len(points.people) > 1:
         raise FormatError(f"{path}: holds {', '.join(points.people)}. Say which with --person.")
