@@ -82,17 +82,21 @@ def cycles_of(reconstruction: Reconstruction) -> dict[str, tuple[Cycles, ...]]:
     return {person: cycles for person, cycles in found.items() if cycles}
 
 
-def filtered(results: Results, options: FilterOptions) -> Results:
-    """Results whose points and skeletons went through a filter, with the angles that follow; themselves without one."""
+def filtered(results: Results, options: FilterOptions) -> tuple[Results, dict[str, str]]:
+    """Results whose points and skeletons went through a filter, with the angles that follow; themselves without one.
+
+    And what was done, by person.
+    """
     if options.filter is None:
-        return results
+        return results, {}
     filters = track_filters(results.points, options)
     points = smoothed_points(results.points, filters)
+    told = {person: track.words for person, track in zip(points.people, filters, strict=True)}
     if results.motion is None:
-        return replace(results, points=points)
+        return replace(results, points=points), told
     motion = smoothed_motion(results.motion, filters)
     angles = None if results.angles is None else joint_angles(motion)
-    return replace(results, points=points, motion=motion, angles=angles)
+    return replace(results, points=points, motion=motion, angles=angles), told
 
 
 def _stride_sections(reconstruction: Reconstruction) -> dict[str, tuple[TimeChart, ...]]:

@@ -1,8 +1,8 @@
 """Whole records through one filter: what a lab asks for that filters all its data alike."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -14,9 +14,14 @@ from mocap3d.biomech.signals import gcv_spline, low_pass, residual_cutoff
 from mocap3d.session.records import Motion, Points3D
 from mocap3d.skeletons.forward import posed
 
-log = logging.getLogger("mocap3d")
 
-Track = Callable[[np.ndarray], np.ndarray]
+@dataclass(frozen=True, slots=True)
+class TrackFilter:
+    """A filter for tracks (t c) of one person."""
+
+    smooth: Callable[[np.ndarray], np.ndarray]
+    words: str
+    """What it is, and where its cutoff comes from."""
 
 
 @dataclass(frozen=True)
@@ -35,43 +40,44 @@ class FilterOptions:
             raise ValueError(f"cutoff-hz is {self.cutoff_hz:g}; needed a frequency above 0.")
 
 
-def track_filters(points: Points3D, options: FilterOptions) -> list[Track]:
-    """The filter for tracks (t c) of each person; a cutoff that is not given is said in the log."""
+def track_filters(points: Points3D, options: FilterOptions) -> list[TrackFilter]:
+    """Of each person."""
     rate_hz = float(points.rate)
     if options.filter == "spline":
-        return [lambda track: gcv_spline(track, rate_hz)] * len(points.people)
-    filters: list[Track] = []
-    for who, person in enumerate(points.people):
+        spline = TrackFilter(partial(gcv_spline, rate_hz=rate_hz), "spline by generalised cross-validation")
+        return [spline] * len(points.people)
+    filters = []
+    for who in range(len(points.people)):
         cutoff_hz = options.cutoff_hz or _cutoff_hz(points.p_in_world[:, who].numpy(), rate_hz)
-        if options.cutoff_hz is None:
-            log.info("%s: low-passed at %.1f Hz, by residual analysis", person, cutoff_hz)
-        filters.append(lambda track, cutoff_hz=cutoff_hz: low_pass(track, rate_hz, cutoff_hz))
+        source = "as asked" if options.cutoff_hz else "by residual analysis"
+        smooth = partial(low_pass, rate_hz=rate_hz, cutoff_hz=cutoff_hz)
+        filters.append(TrackFilter(smooth, f"Butterworth of order 4, {cutoff_hz:.1f} Hz {source}"))
     return filters
 
 
-def smoothed_points(points: Points3D, filters: list[Track]) -> Points3D:
+def smoothed_points(points: Points3D, filters: list[TrackFilter]) -> Points3D:
     """Every keypoint by its person's filter; doubt and provenance stay those of the points that came in."""
     p_in_world = points.p_in_world.clone()
-    for who, smooth in enumerate(filters):
+    for who, track in enumerate(filters):
         for k in range(p_in_world.shape[2]):
-            p_in_world[:, who, k] = torch.from_numpy(smooth(p_in_world[:, who, k].numpy()))
+            p_in_world[:, who, k] = torch.from_numpy(track.smooth(p_in_world[:, who, k].numpy()))
     return replace(points, p_in_world=p_in_world)
 
 
-def smoothed_motion(motion: Motion, filters: list[Track]) -> Motion:
+def smoothed_motion(motion: Motion, filters: list[TrackFilter]) -> Motion:
     """Roots and turns by their person's filter, joints by forward kinematics from these: lengths stay constant."""
     root, turns, joints = motion.root_in_world.clone(), motion.parent_from_joint.clone(), motion.joint_in_world.clone()
-    for who, (smooth, skeleton) in enumerate(zip(filters, motion.skeletons, strict=True)):
-        root[:, who] = torch.from_numpy(smooth(root[:, who].numpy()))
+    for who, (track, skeleton) in enumerate(zip(filters, motion.skeletons, strict=True)):
+        root[:, who] = torch.from_numpy(track.smooth(root[:, who].numpy()))
         for j in range(turns.shape[2]):
-            turns[:, who, j] = _smoothed_turns(turns[:, who, j], smooth)
+            turns[:, who, j] = _smoothed_turns(turns[:, who, j], track)
         joints[:, who] = posed(skeleton, root[:, who], turns[:, who])[0]
     return replace(motion, root_in_world=root, parent_from_joint=turns, joint_in_world=joints)
 
 
-def _smoothed_turns(turns: Float[Tensor, "t 3 3"], smooth: Track) -> Float[Tensor, "t 3 3"]:
+def _smoothed_turns(turns: Float[Tensor, "t 3 3"], track: TrackFilter) -> Float[Tensor, "t 3 3"]:
     """Filtered entry by entry, then the nearest rotation (Moakher 2002): right for the small changes of a filter."""
-    filtered = torch.from_numpy(smooth(turns.flatten(1).numpy())).unflatten(1, (3, 3))
+    filtered = torch.from_numpy(track.smooth(turns.flatten(1).numpy())).unflatten(1, (3, 3))
     known = filtered.isfinite().all(-1).all(-1)
     u, _, vh = torch.linalg.svd(filtered[known])
     flip = torch.ones(len(u), 3, dtype=turns.dtype)

@@ -45,12 +45,15 @@ def run(arguments: list[str]) -> int:
     output = Output(command.output)
     with output.working("reading the results"):
         results, found = read_results(command.results)
-        results = filtered(results, command.smoothing)
+        results, filters = filtered(results, command.smoothing)
         inner = Path(command.options.target or "") / ("filtered" if command.smoothing.filter else "")
         folder = command.out or found / inner
         files = write_more(results, folder, command.format, command.options, command.person)
+    for person, words in filters.items():
+        output.text(f"{escape(person)}: {words}")
     output.text(f"[bold]{escape(str(folder))}[/]: {counted(len(files), 'file')}")
     for path in files:
         output.text(f"  {escape(path.name)}")
-    output.result({"results": str(found), "folder": str(folder), "files": [path.name for path in files]})
+    names = [path.name for path in files]
+    output.result({"results": str(found), "folder": str(folder), "files": names, "filters": filters})
     return 0

@@ -121,8 +121,9 @@ def serve_report(path: Path, port: int, ready: Callable[[str], None]) -> None:
     handler = partial(_QuietHandler, directory=str(path.resolve().parent))
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-    except OSError as error:
-        raise Mocap3dError(f"port {port} cannot be served: {error.strerror}. Give another: --port N.") from None
+    except (OSError, OverflowError) as error:  # the latter beyond 65535
+        reason = error.strerror if isinstance(error, OSError) else "there is no such port"
+        raise Mocap3dError(f"port {port} cannot be served: {reason}. Give another: --port N.") from None
     with server:
         ready(f"http://127.0.0.1:{server.server_port}/{quote(path.name)}")
         with suppress(KeyboardInterrupt):

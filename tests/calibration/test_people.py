@@ -189,7 +189,7 @@ def test_wrong_options_are_refused():
     with pytest.raises(CalibrationError, match="cam02"):
         calibrate_from_people(scene.tracks, lenses)
     options = replace(FEW, between=Between(("cam01", "cam9"), 3.0))
-    with pytest.raises(CalibrationError, match="none of .*Did you mean .cam04"):
+    with pytest.raises(CalibrationError, match=r"none of .*Did you mean .cam04"):
         calibrate_from_people(scene.tracks, lenses_of(scene.rig), None, options)
 
 

@@ -151,3 +151,12 @@ def test_events_reach_the_c3d(results, tmp_path):
     write_more(replace(content, events=events), tmp_path / "more", ("c3d",), ExportOptions())
     assert [event.label for event in read_c3d(tmp_path / "more/Bo.c3d").events] == ["Foot Off"]
     assert read_c3d(tmp_path / "more/Ada.c3d").events == ()
+
+
+def test_a_filter_is_told_and_its_files_lie_apart(results, capsys):
+    folder, _ = results
+    before = (folder / "Ada.trc").read_bytes()
+    assert main(["export", str(folder), "--format", "trc", "--filter", "butterworth", "--cutoff-hz", "6"]) == 0
+    assert "Ada: Butterworth of order 4, 6.0 Hz as asked" in capsys.readouterr().out
+    assert (folder / "Ada.trc").read_bytes() == before
+    assert (folder / "filtered" / "Ada.trc").read_bytes() != before

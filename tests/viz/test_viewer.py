@@ -7,9 +7,10 @@ import pytest
 import torch
 from reported import small_content
 
+from mocap3d.errors import Mocap3dError
 from mocap3d.viz.bodies import drawn_limbs, limb_radius_m
 from mocap3d.viz.tubes import tube_colours, tube_corners, tube_triangles
-from mocap3d.viz.viewer import explained, show_window
+from mocap3d.viz.viewer import explained, serve_report, show_window
 
 
 def test_tubes_run_along_the_limbs_and_close():
@@ -94,3 +95,8 @@ def test_the_window_shows_floor_axes_and_people(monkeypatch):
 )
 def test_what_keeps_open3d_from_loading_is_named(error, said):
     assert said in explained(error)
+
+
+def test_a_port_that_there_is_not_is_named(tmp_path):
+    with pytest.raises(Mocap3dError, match="port 99999 cannot be served: there is no such port"):
+        serve_report(tmp_path / "report.html", 99999, lambda _: None)
