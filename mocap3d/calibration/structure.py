@@ -142,6 +142,7 @@ class _Room:
         import pycolmap
 
         pycolmap.set_random_seed(SEED)
+        pycolmap.logging.minloglevel = int(pycolmap.logging.ERROR)  # or its log floods the terminal
         for view, path in self.pictures.items():
             self._extract([self._copied(path, name_of(view))], self.lenses.get(view))
         if self.more:
