@@ -10,7 +10,7 @@ from mocap3d.biomech.angles import joint_angles
 from mocap3d.biomech.cycles import Cycles, angle_cycles, cycle_columns
 from mocap3d.biomech.smoothing import FilterOptions, smoothed_motion, smoothed_points, track_filters
 from mocap3d.evaluation.summary import Summary, summarise
-from mocap3d.export.results import FORMATS, Format, Results, file_stems, write_results
+from mocap3d.export.results import FORMATS, RESULTS, Format, Results, file_stems, write_results
 from mocap3d.export.table import write_table
 from mocap3d.pipeline import Reconstruction
 from mocap3d.viz.angle_curves import angle_sections, cycle_charts
@@ -18,7 +18,7 @@ from mocap3d.viz.content import ReportContent
 from mocap3d.viz.report import write_report
 from mocap3d.viz.time_charts import TimeChart
 
-RESULTS, REPORT = "results", "report.html"
+REPORT = "report.html"
 
 
 def summary_of(reconstruction: Reconstruction) -> Summary:
@@ -91,12 +91,12 @@ def filtered(results: Results, options: FilterOptions) -> tuple[Results, dict[st
         return results, {}
     filters = track_filters(results.points, options)
     points = smoothed_points(results.points, filters)
-    told = {person: track.words for person, track in zip(points.people, filters, strict=True)}
+    words = {person: track.words for person, track in zip(points.people, filters, strict=True)}
     if results.motion is None:
-        return replace(results, points=points), told
+        return replace(results, points=points), words
     motion = smoothed_motion(results.motion, filters)
     angles = None if results.angles is None else joint_angles(motion)
-    return replace(results, points=points, motion=motion, angles=angles), told
+    return replace(results, points=points, motion=motion, angles=angles), words
 
 
 def _stride_sections(reconstruction: Reconstruction) -> dict[str, tuple[TimeChart, ...]]:

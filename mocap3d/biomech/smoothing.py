@@ -10,7 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mocap3d.biomech.signals import gcv_spline, low_pass, residual_cutoff
+from mocap3d.biomech.signals import CUTOFF_CORRECTION, gcv_spline, low_pass, residual_cutoff
+from mocap3d.errors import FusionError
 from mocap3d.session.records import Motion, Points3D
 from mocap3d.skeletons.forward import posed
 
@@ -46,6 +47,12 @@ def track_filters(points: Points3D, options: FilterOptions) -> list[TrackFilter]
     if options.filter == "spline":
         spline = TrackFilter(partial(gcv_spline, rate_hz=rate_hz), "spline by generalised cross-validation")
         return [spline] * len(points.people)
+    highest_hz = CUTOFF_CORRECTION * rate_hz / 2
+    if options.cutoff_hz is not None and options.cutoff_hz >= highest_hz:
+        raise FusionError(
+            f"cutoff-hz is {options.cutoff_hz:g}; at {rate_hz:g} Hz it must be below {highest_hz:.1f}. Give a lower "
+            "one, or none: then it is found by residual analysis."
+        )
     filters = []
     for who in range(len(points.people)):
         cutoff_hz = options.cutoff_hz or _cutoff_hz(points.p_in_world[:, who].numpy(), rate_hz)

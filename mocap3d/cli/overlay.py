@@ -10,11 +10,11 @@ from rich.markup import escape
 from mocap3d.cli.console import Output, OutputOptions
 from mocap3d.cli.parse import parse
 from mocap3d.errors import SessionError
+from mocap3d.export.results import RESULTS
 from mocap3d.pipeline import reconstruct_session
 from mocap3d.session.session import load_session
 from mocap3d.session.views import did_you_mean, listed
 from mocap3d.viz.overlay_videos import write_overlays
-from mocap3d.writing import RESULTS
 
 FOLDER = "overlays"
 

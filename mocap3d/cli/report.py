@@ -9,11 +9,12 @@ from rich.markup import escape
 
 from mocap3d.cli.console import Output, OutputOptions
 from mocap3d.cli.parse import parse
+from mocap3d.export.results import RESULTS
 from mocap3d.pipeline import reconstruct_session
 from mocap3d.session.session import load_session
 from mocap3d.viz.report import write_report
 from mocap3d.viz.verdict import judge
-from mocap3d.writing import REPORT, RESULTS, content_of, files_beside
+from mocap3d.writing import REPORT, content_of, files_beside
 
 
 @dataclass(frozen=True)

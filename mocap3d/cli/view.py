@@ -11,9 +11,10 @@ from rich.markup import escape
 from mocap3d.cli.console import Output, OutputOptions
 from mocap3d.cli.parse import parse
 from mocap3d.errors import SessionError
+from mocap3d.export.results import RESULTS
 from mocap3d.export.saved import read_results
 from mocap3d.viz.viewer import has_display, open_report, serve_report, show_window
-from mocap3d.writing import REPORT, RESULTS
+from mocap3d.writing import REPORT
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,8 @@ ALL_FORMATS: tuple[Format, ...] = get_args(Format)
 NEED_MOTION: tuple[Format, ...] = ("bvh", "glb", "mot", "osim")
 FORMATS: tuple[Format, ...] = ALL_FORMATS
 """What is written unless asked otherwise."""
+RESULTS = "results"
+"""The folder of a session into which they go."""
 SUMMARY, POINTS, MOTION = "summary.json", "points.npz", "motion.npz"
 _ENDINGS = {*ALL_FORMATS, "xml", "html"}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from mocap3d.errors import FormatError, SessionError
 from mocap3d.export.motion_npz import read_motion_npz
 from mocap3d.export.npz import read_npz
-from mocap3d.export.results import MOTION, POINTS, SUMMARY, Results
+from mocap3d.export.results import MOTION, POINTS, RESULTS, SUMMARY, Results
 from mocap3d.session.motion_files.markers import Event
 
 
@@ -34,7 +34,7 @@ def read_results(folder: Path) -> tuple[Results, Path]:
 
 def results_in(folder: Path) -> Path | None:
     """The results folder that ``folder`` is, or has; None where there is none with points.npz."""
-    return next((place for place in (folder, folder / "results") if (place / POINTS).is_file()), None)
+    return next((place for place in (folder, folder / RESULTS) if (place / POINTS).is_file()), None)
 
 
 def _events(path: Path) -> dict[str, Sequence[Event]]:

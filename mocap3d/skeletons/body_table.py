@@ -1,7 +1,6 @@
 """Kinematic trees read from ``bodies/*.toml``, written by names and for the right side only."""
 
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +11,7 @@ from typing import Any
 from mocap3d.errors import FormatError
 from mocap3d.skeletons.kinematics import Dof, Joint, JointKind, KinematicTree, Placement, Span, Vector
 from mocap3d.skeletons.naming import did_you_mean
+from mocap3d.skeletons.toml_file import read_toml_file
 
 _KEYS = ("source", "joints", "spans", "keypoints")
 _JOINT_KEYS = ("name", "segment", "parent", "direction", "length", "kind", "dofs")
@@ -27,13 +27,7 @@ def load_body(name: str = "full_body") -> KinematicTree:
 
 def read_body(path: Path) -> KinematicTree:
     """A kinematic tree from anywhere, named after its file; refuses unknown keys and names, children before parents."""
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise FormatError(f"{path}: not a readable TOML file ({error}). Mend or replace it.") from error
-    for key in table:
-        if key not in _KEYS:
-            raise FormatError(f"{path}: unknown key '{key}'.{did_you_mean(key, _KEYS)}")
+    table = read_toml_file(path, _KEYS)
     if missing := [key for key in ("source", "joints", "keypoints") if key not in table]:
         raise FormatError(f"{path}: has no '{missing[0]}', which every body needs. Add it, see full_body.toml.")
     rows = [side for row in table["joints"] for side in _both_sides(path, row)]

@@ -5,10 +5,8 @@ right (``RHip``) as well, so a table states each fact once.
 """
 
 import math
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from itertools import combinations
@@ -16,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from mocap3d.errors import FormatError, Mocap3dError
+from mocap3d.skeletons.naming import did_you_mean
+from mocap3d.skeletons.toml_file import read_toml_file
 
 Pair = tuple[int, int]
 _KEYS = ("source", "keypoints", "parents", "more_limbs", "rigid", "angle_limits", "length_ratio")
@@ -61,7 +61,7 @@ class Skeleton:
     def index(self, name: str) -> int:
         """Place of a keypoint; refuses an unknown name and offers the nearest ones."""
         if name not in self.keypoints:
-            raise Mocap3dError(f"skeleton {self.name} has no keypoint '{name}'.{_hint(name, self.keypoints)}")
+            raise Mocap3dError(f"skeleton {self.name} has no keypoint '{name}'.{did_you_mean(name, self.keypoints)}")
         return self.keypoints.index(name)
 
 
@@ -75,20 +75,14 @@ def skeleton_names() -> tuple[str, ...]:
 def load_skeleton(name: str) -> Skeleton:
     """The table of that name; refuses an unknown name and offers the nearest ones."""
     if name not in skeleton_names():
-        raise Mocap3dError(f"there is no skeleton '{name}'.{_hint(name, skeleton_names())}")
+        raise Mocap3dError(f"there is no skeleton '{name}'.{did_you_mean(name, skeleton_names())}")
     with resources.as_file(resources.files("mocap3d.skeletons") / "tables" / f"{name}.toml") as path:
         return read_skeleton(path)
 
 
 def read_skeleton(path: Path) -> Skeleton:
     """A skeleton table from anywhere, named after its file; refuses unknown keys and names, and a loop of parents."""
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise FormatError(f"{path}: not a readable TOML file ({error}). Mend or replace it.") from error
-    for key in table:
-        if key not in _KEYS:
-            raise FormatError(f"{path}: unknown key '{key}'.{_hint(key, _KEYS)}")
+    table = read_toml_file(path, _KEYS)
     for key in ("keypoints", "parents", "source"):
         if key not in table:
             raise FormatError(f"{path}: has no '{key}', which every skeleton table needs. Add it, see halpe26.toml.")
@@ -123,7 +117,7 @@ class _Table:
 
     def _index(self, name: str) -> int:
         if name not in self.keypoints:
-            raise FormatError(f"{self.path}: '{name}' is not among its keypoints.{_hint(name, self.keypoints)}")
+            raise FormatError(f"{self.path}: '{name}' is not among its keypoints.{did_you_mean(name, self.keypoints)}")
         return self.keypoints.index(name)
 
     def _values(self, row: Mapping[str, Any], *keys: str) -> list[Any]:
@@ -188,9 +182,3 @@ def _other_side(name: str) -> str:
     if name[:1] in ("L", "R") and name[1:2].isupper():
         return ("R" if name[0] == "L" else "L") + name[1:]
     return name
-
-
-def _hint(name: str, known: Sequence[str]) -> str:
-    by_lower = {known_name.lower(): known_name for known_name in known}
-    near = [by_lower[match] for match in get_close_matches(name.lower(), by_lower, n=2, cutoff=0.5)]
-    return (f" Did you mean {' or '.join(near)}?" if near else "") + f" Known: {', '.join(known)}."

@@ -7,6 +7,7 @@ import torch
 from motions import make_fitted, points_of
 
 from mocap3d.biomech.smoothing import FilterOptions, smoothed_motion, smoothed_points, track_filters
+from mocap3d.errors import FusionError
 from mocap3d.geometry.rigid import Rigid
 from mocap3d.session.records import Points3D
 
@@ -63,6 +64,11 @@ def test_a_skeleton_keeps_its_lengths_and_turns_stay_turns():
 def test_wrong_options_are_refused(wrong):
     with pytest.raises(ValueError, match="cutoff-hz"):
         FilterOptions(**wrong)
+
+
+def test_a_cutoff_that_the_rate_does_not_carry_is_refused():
+    with pytest.raises(FusionError, match=r"at 60 Hz it must be below 24\.1"):
+        track_filters(points_of(CLEAN), FilterOptions("butterworth", 40.0))
 
 
 def test_short_and_empty_recordings_stay():

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from mocap3d.fusion.one_view.chain import Placed, Posture, placed, rotvec_of
 from mocap3d.fusion.one_view.energy import FAR_BEHIND, LIMIT_RAD, UNUSUAL, Priors, behind
 from mocap3d.fusion.one_view.evidence import Evidence
 from mocap3d.fusion.one_view.human import Human
+from mocap3d.fusion.one_view.likeliest import likeliest
 
 MOVES_M_S = 1.5
 """One sigma of how fast elbow, knee, wrist and ankle move."""
@@ -62,7 +63,7 @@ def flipped(
         energy = np.stack([_energy(human, limb, way, priors) + _behind(body, limb, way, priors) for way in ways], 1)
         joints = np.stack([np.stack([way.middle, way.end], 1) for way in ways], 1)
         moving = joints - body.joint_in_world[:, limb.ball, None, None]
-        chosen = _likeliest(energy, moving, MOVES_M_S / rate_hz)
+        chosen = likeliest(energy, moving, MOVES_M_S / rate_hz, MOST_MOVE)
         turn[:, limb.ball] = np.stack([way.ball_turn for way in ways], 1)[rows, chosen]
         turn[:, limb.hinge] = np.stack([way.hinge_turn for way in ways], 1)[rows, chosen]
     return Posture(posture.root, turn)
@@ -134,22 +135,6 @@ def _behind(body: Placed, limb: _Limb, way: _Way, priors: Priors) -> Float[np.nd
             off = behind(body, joint, is_wrist=is_wrist)
             energy += 0.5 * priors.reach * FAR_BEHIND**2 * np.log1p((off / FAR_BEHIND) ** 2)
     return energy
-
-
-def _likeliest(
-    energy: Float[np.ndarray, "n w"], joints: Float[np.ndarray, "n w 2 3"], sigma_m: float
-) -> Int[np.ndarray, " n"]:
-    """Viterbi (1967): least energy plus movement."""
-    cost, came_from = energy[0], []
-    for now in range(1, len(energy)):
-        moved2 = ((joints[now - 1][:, None] - joints[now][None]) ** 2).sum((-2, -1)) / sigma_m**2
-        total = cost[:, None] + MOST_MOVE * moved2 / (2 * MOST_MOVE + moved2)
-        came_from.append(total.argmin(0))
-        cost = total.min(0) + energy[now]
-    chosen = [int(cost.argmin())]
-    for back in reversed(came_from):
-        chosen.append(int(back[chosen[-1]]))
-    return np.array(chosen[::-1])
 
 
 def _unit(v: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:

@@ -4,13 +4,14 @@ import warnings
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
 from mocap3d.fusion.one_view.chain import Posture, placed
 from mocap3d.fusion.one_view.energy import Priors, linearised
 from mocap3d.fusion.one_view.evidence import Evidence
 from mocap3d.fusion.one_view.human import Human
+from mocap3d.fusion.one_view.likeliest import likeliest
 
 HEADINGS = 8
 STEPS = 14
@@ -35,7 +36,9 @@ def start(
     tried = evidence.at(np.repeat(keyframes, HEADINGS))
     posture = settled(human, _facing(human, length_m, tried, n), length_m, tried, priors)
     energy = linearised_energy(human, posture, length_m, tried, priors).reshape(n, HEADINGS)
-    chosen = _likeliest(energy, placed(human.chain, posture, length_m).marker_in_world.reshape(n, HEADINGS, -1, 3))
+    markers = placed(human.chain, posture, length_m).marker_in_world.reshape(n, HEADINGS, -1, 3)
+    shape = markers - markers.mean(2, keepdims=True)  # how the body moves, apart from where it is
+    chosen = likeliest(energy, shape, LEAP_M, MOST_LEAP)
     best = posture[np.arange(n) * HEADINGS + chosen]
     nearest = np.abs(np.arange(len(evidence.uv_px))[:, None] - keyframes).argmin(1)
     return settled(human, best[nearest], length_m, evidence, priors)
@@ -114,18 +117,3 @@ def _root(markers: Float[np.ndarray, "n m 3"], evidence: Evidence) -> Float[np.n
     system = across.sum(1) + 1e-9 * np.eye(3)
     right = (across @ (origin - markers)[..., None]).sum(1)
     return np.linalg.solve(system, right)[..., 0]
-
-
-def _likeliest(energy: Float[np.ndarray, "n h"], markers: Float[np.ndarray, "n h m 3"]) -> Int[np.ndarray, " n"]:
-    """Viterbi (1967): least energy plus what the body moves, apart from where it is, between keyframes."""
-    shape = markers - markers.mean(2, keepdims=True)
-    cost, came_from = energy[0], []
-    for now in range(1, len(energy)):
-        moved2 = ((shape[now - 1][:, None] - shape[now][None]) ** 2).sum((-2, -1)) / LEAP_M**2
-        total = cost[:, None] + MOST_LEAP * moved2 / (2 * MOST_LEAP + moved2)
-        came_from.append(total.argmin(0))
-        cost = total.min(0) + energy[now]
-    chosen = [int(cost.argmin())]
-    for back in reversed(came_from):
-        chosen.append(int(back[chosen[-1]]))
-    return np.array(chosen[::-1])
