@@ -39,7 +39,7 @@ from mocap3d.detection.training.options import (
 from mocap3d.detection.training.schedule import FLOOR, Schedule
 from mocap3d.detection.training.state import Averaged
 from mocap3d.detection.training.train import STATE, Run, deterministic, train
-from mocap3d.detection.training.validate import answers_of, scores
+from mocap3d.detection.training.validate import Answers, Scores, answers_of, scores
 from mocap3d.errors import DetectionError
 from mocap3d.session.samples import write_samples
 from mocap3d.synthesis.rendering.dataset import PeopleOptions, rendered_shard
@@ -133,6 +133,21 @@ def test_a_frozen_trunk_is_left_alone_and_everything_else_learns(data, tmp_path)
     assert not any(name.startswith("optimiser/trunk") for name in state)
 
 
+def test_the_trunks_steps_are_in_proportion_to_its_filters_where_asked(data, tmp_path):
+    """AdamW's first step is the learning rate for every weight; here of the size of its filter."""
+    optimiser = OptimiserOptions(lr=1e-2, trunk_lr=1.0, weight_decay=0.0, trunk_in_proportion=True)
+    stated = options(data, tmp_path, optimiser=optimiser, budget=BudgetOptions(steps=1, warmup_steps=0))
+    with deterministic(stated):
+        run_ = Run(stated, Sapenet(CONFIGS["sapenet-xs"]), [read_heap(data)], [])
+        before = {name: p.detach().clone() for name, p in run_.model.named_parameters()}
+        run_.step(run_.batches.batch(0))
+    for name, p in run_.model.named_parameters():
+        moved = (p.detach() - before[name]).abs().max()
+        if name.startswith("trunk.") and p.ndim > 1:
+            assert 0 < moved <= 1.01e-2 * before[name].abs().max(), name
+    assert (run_.model.heads[0].weight - before["heads.0.weight"]).abs().max() > 0.5e-2
+
+
 def test_distillation_pulls_the_trunk_back(data, tmp_path):
     """With a large weight the features stay nearer to those of the first trunk. Measured: 0.26 of the drift."""
     torch.manual_seed(0)
@@ -224,6 +239,22 @@ def test_the_weights_say_what_they_are(data, tmp_path):
     assert card["scores"][data.name]["pictures"] == 8
     assert str(tmp_path) not in json.dumps(card)
     assert isinstance(Calibration.from_json(card["calibration"]), Calibration)
+
+
+def test_the_weights_kept_are_those_that_did_best(data, tmp_path, monkeypatch):
+    """Also over a restart: what earlier sessions found is in validation.csv."""
+    pck = iter([0.3, 0.5, 0.4, 0.45])
+
+    def said(answers: Answers) -> Scores:
+        return replace(scores(answers), pck=torch.full((3, 3), next(pck)))
+
+    monkeypatch.setattr("mocap3d.detection.training.train.scores", said)
+    budget = BudgetOptions(steps=4, warmup_steps=0, validate_every_steps=1)
+    kept = []
+    for session in (2, 1, 9):
+        trained = train(options(data, tmp_path, budget=budget), stop=StopAfter(session))
+        kept.append(weights.load(trained.weights).card["steps"])
+    assert kept == [2, 2, 2]
 
 
 def test_training_goes_on_from_weights(data, tmp_path):

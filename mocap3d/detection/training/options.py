@@ -60,6 +60,9 @@ class OptimiserOptions:
     """Largest norm of the gradient of all but the trunk."""
     trunk_lr: float = 0.1
     """Factor on the learning rate for the trunk."""
+    trunk_in_proportion: bool = False
+    """Whether the trunk's steps are in proportion to the size of each filter, with trunk_lr 0.5 to 1, say: for a trunk
+    whose norms were folded into filters of very different sizes."""
     trunk_clip: float = 20.0
     """Largest norm of the trunk's gradient: without batch norm it is some 40 times that of the rest."""
     distil: float = 0.1

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from mocap3d.detection.training.log import Events, Table
 from mocap3d.detection.training.meter import Clock, Meter, Progress
 from mocap3d.detection.training.network import config_of, initialise, optimiser_of
 from mocap3d.detection.training.options import TrainOptions, check_complete
+from mocap3d.detection.training.proportion import Proportional
 from mocap3d.detection.training.schedule import Schedule
 from mocap3d.detection.training.sheet import sheet
 from mocap3d.detection.training.start import Start
@@ -108,6 +109,7 @@ class Run:
         self.start = Start(self.model)
         self.average = Averaged(self.model, options.optimiser.ema)
         self.optimiser = optimiser_of(self.model, options.optimiser)
+        self.proportional = Proportional(self.model.trunk) if options.optimiser.trunk_in_proportion else None
         self.judge = Judge(self.device) if options.loss.adversarial else None
         self.batches = Batches(
             heaps, options.size_px, options.batches, options.augment, seed=options.seed, depth=self.model.config.depth
@@ -135,7 +137,7 @@ class Run:
             is_stopped = stop is not None and stop()
             if self.place.step % LOG_EVERY == 0:
                 self._note(meter)
-            if self._is_due(looked_s):
+            if self._is_due(looked_s) and self._progress() < 1:
                 self.look(meter)
                 looked_s = clock.elapsed_s
             if clock.elapsed_s - saved_s > 60 * self.options.budget.save_every_minutes:
@@ -176,7 +178,7 @@ class Run:
         return terms
 
     def look(self, meter: Meter) -> None:
-        """Validates the averaged weights: scores, pictures, and the weights with their calibration."""
+        """Validates the averaged weights: scores, pictures, and the best weights so far with their calibration."""
         found: list[Answers] = []
         for heap in self.held_out:
             meter.say(f"looking at {heap.name}", self._progress())
@@ -192,6 +194,9 @@ class Run:
             with written_aside(self.options.out / f"{heap.name}.jpg") as aside:
                 cv2.imwrite(str(aside), cv2.cvtColor(sheet(answers), cv2.COLOR_RGB2BGR))
             meter.say(f"{heap.name}: {self.scores[heap.name]}", self._progress())
+        if not self._is_best():
+            meter.say(f"{self.weights_path.name} stays: an earlier step did better", self._progress())
+            return
         card = card_of(self.options, self.model.config, self.place, self.scores, calibration_of(found))
         weights.save(self.weights_path, self.average.model.state_dict(), card)
 
@@ -199,9 +204,17 @@ class Run:
         """The state, whole or as before."""
         save_state(self.options.out / STATE, self.model, self.average.model, self.optimiser, self.place, self.judge)
 
+    def _is_best(self) -> bool:
+        """Whether no earlier look found more, by PCK@0.1 of all keypoints, mean of the folders."""
+        at_step: dict[int, list[float]] = {}
+        for row in self.validation.rows:
+            at_step.setdefault(int(row["step"]), []).append(float(row["pck0.1_all"]))
+        means = {step: sum(pck) / len(pck) for step, pck in at_step.items()}
+        return not means or means[self.place.step] >= max(means.values())
+
     @property
     def weights_path(self) -> Path:
-        """Where the averaged weights go."""
+        """Where the averaged weights go that did best on held-out pictures; the last ones, where there are none."""
         return self.options.out / f"{self.options.network}{weights.SUFFIX}"
 
     def _note(self, meter: Meter) -> None:
@@ -247,7 +260,9 @@ class Run:
             norms["trunk_gradient"] = nn.utils.clip_grad_norm_(trunk, options.trunk_clip)
         if all(bool(norm.isfinite()) for norm in norms.values()):
             self.lost = 0
-            self.optimiser.step()
+            learns = self.place.trunk_since is not None
+            with self.proportional.steps() if learns and self.proportional else nullcontext():
+                self.optimiser.step()
             self.average.follow(self.model, self.place.step)
         else:
             self._give_up_after(PATIENCE)
