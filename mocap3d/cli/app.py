@@ -16,6 +16,7 @@ COMMANDS = {
     "init": "write a commented session.toml from what a folder holds",
     "info": "what a session folder holds, what is missing, and how to mend it",
     "calibrate": "videos or pictures of a board, a wand or measured points -> cameras, and how well each is known",
+    "synchronise": "measure when each view was started, from the people that it shows",
     "reconstruct": "videos or 2D keypoints of several calibrated cameras -> 3D skeletons, each number with its doubt",
     "report": "write the report of a session: verdict, 3D scene, views and evidence in one offline page",
     "overlay": "videos with detections, the reprojected skeleton and its doubt in them",

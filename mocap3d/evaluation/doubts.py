@@ -20,6 +20,7 @@ _MANY_FILLED = 0.3
 _LIMB_SPREAD_M = 0.015
 _LARGE_SIGMA_MM = 50.0
 _OFFSET_PX = 1.5
+_OUT_OF_STEP_FRAMES, _OUT_OF_STEP_SIGMAS = 0.4, 5.0
 _HUMAN_M = (0.5, 2.5)
 
 
@@ -32,6 +33,7 @@ def find_doubts(
         _views_with_large_error(quality, views),
         _views_with_an_offset(quality, views, offset_px),
         _views_that_disagree(quality, views),
+        _views_out_of_step(quality, points, views),
         _few_views(quality),
         _keypoints_with_large_error(quality, points),
         _keypoints_that_disagree(quality, points),
@@ -116,6 +118,16 @@ def _views_that_disagree(quality: Quality, views: Sequence[str]) -> Iterator[str
             yield (
                 f"view '{view}': only {fraction:.0%} of its keypoints agree with the other views. Check who is who in "
                 "this view, its timing, and whether people are hidden in it."
+            )
+
+
+def _views_out_of_step(quality: Quality, points: Points3D, views: Sequence[str]) -> Iterator[str]:
+    for view, delay_s, sigma_s in zip(views, quality.delay_s.tolist(), quality.delay_sigma_s.tolist(), strict=True):
+        frames = delay_s * float(points.rate)
+        if abs(frames) > _OUT_OF_STEP_FRAMES and abs(delay_s) > _OUT_OF_STEP_SIGMAS * sigma_s:
+            yield (
+                f"view '{view}' shows the motion {1000 * abs(delay_s):.0f} ms ({abs(frames):.1f} frames) too "
+                f"{'late' if delay_s > 0 else 'early'}. `mocap3d synchronise` measures when each view was started."
             )
 
 

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mocap3d.evaluation.delays import delays
 from mocap3d.evaluation.doubts import find_doubts
 from mocap3d.evaluation.reprojection import ViewResiduals, view_residuals
 from mocap3d.session.records import CalibratedRig, Points3D, Provenance, Quality, Tracks2D
@@ -29,6 +30,7 @@ def assess(points: Points3D, tracks: Tracks2D, rig: CalibratedRig) -> Quality:
     ]
     limb_length_m, limb_spread_m = _limb_lengths(points)
     measured = points.provenance == int(Provenance.MEASURED)
+    delay_s, delay_sigma_s = delays(points, tracks, rig)
     quality = Quality(
         reprojection_px=torch.stack([_median(view.accepted_px) for view in views]),
         inlier_fraction=torch.stack([_inlier_fraction(view) for view in views]),
@@ -39,6 +41,8 @@ def assess(points: Points3D, tracks: Tracks2D, rig: CalibratedRig) -> Quality:
         limb_names=points.skeleton.limb_names,
         limb_length_m=limb_length_m,
         limb_spread_m=limb_spread_m,
+        delay_s=delay_s,
+        delay_sigma_s=delay_sigma_s,
         warnings=(),
     )
     offset_px = torch.stack([_median(view.offset_px[view.accepted]) for view in views])

@@ -63,7 +63,7 @@ class BoardRecordings:
             keypoints={},
             calibration=None,
             rate=max(rate for rate in rates.values() if rate is not None),
-            offset_s={view: special.offset_s for view, special in self.table.views.items()},
+            offset_s={view: special.offset_s or 0.0 for view, special in self.table.views.items()},
             view_rate={view: rate for view in self.together if (rate := self._stated_rate(view)) is not None},
         )
         return make_timeline(session, {view: len(video.t_s) for view, video in self.together.items()})

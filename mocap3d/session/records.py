@@ -272,4 +272,7 @@ class Quality:
     limb_length_m: Float[Tensor, "p b"]
     limb_spread_m: Float[Tensor, "p b"]
     """Standard deviation over time of each limb's length."""
+    delay_s: Float[Tensor, " v"]
+    """How much later each view shows what 3D says; NaN where too little moved to tell."""
+    delay_sigma_s: Float[Tensor, " v"]
     warnings: tuple[str, ...]

@@ -16,8 +16,9 @@ class ViewTable:
     """A video or a folder of images, where it is not videos/<name>.*"""
     keypoints: Path | None = None
     """A file or a folder, where it is not keypoints/<name>*"""
-    offset_s: float = 0.0
-    """When the view's first frame was taken, on the common clock; later = larger."""
+    offset_s: float | None = None
+    """When the view's first frame was taken, on the common clock; later = larger. Default: as `mocap3d synchronise`
+    measured it, else 0."""
     rate: Fraction | None = None
     """The camera's true frames per second, where the video does not say it: slow motion, images, keypoints alone."""
 

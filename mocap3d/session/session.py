@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mocap3d.errors import SessionError
 from mocap3d.session.calibration_file import find_calibration
+from mocap3d.session.clocks import CLOCKS, read_offsets
 from mocap3d.session.keypoints import KNOWN, keypoint_source, may_be_keypoints
 from mocap3d.session.layout import named_like_videos, paths_by_view
 from mocap3d.session.records import Session, VideoInfo, ViewId
@@ -18,6 +19,7 @@ from mocap3d.session.views import did_you_mean, listed, natural_key
 log = logging.getLogger("mocap3d")
 
 TOML_NAME = "session.toml"
+_SAME_S = 0.001
 
 
 def load_session(root: Path) -> Session:
@@ -42,7 +44,7 @@ def load_session(root: Path) -> Session:
         rate=_session_rate(root, table.rate, videos, view_rate),
         people=table.people,
         skeleton=table.skeleton,
-        offset_s={view: special.offset_s for view, special in table.views.items()},
+        offset_s=_offsets(root, table, views),
         view_rate=view_rate,
         options={"reconstruct": table.reconstruct, "calibrate": table.calibrate},
     )
@@ -50,6 +52,20 @@ def load_session(root: Path) -> Session:
 
 def _read_table(path: Path) -> SessionTable:
     return typed(read_toml(path), SessionTable, source=path) if path.exists() else SessionTable()
+
+
+def _offsets(root: Path, table: SessionTable, views: tuple[ViewId, ...]) -> dict[ViewId, float]:
+    """Those of synchronisation.toml; session.toml's go before them."""
+    measured = {view: offset_s for view, offset_s in read_offsets(root).items() if view in views}
+    stated = {view: special.offset_s for view, special in table.views.items() if special.offset_s is not None}
+    for view in stated.keys() & measured.keys():
+        if abs(stated[view] - measured[view]) > _SAME_S:
+            log.warning(
+                "%s: view '%s' starts at %.4f s by %s, which goes before the %.4f s measured in %s. Remove the "
+                "wrong one.",
+                *(root, view, stated[view], TOML_NAME, measured[view], CLOCKS),
+            )
+    return measured | stated
 
 
 def _video_paths(root: Path, table: SessionTable) -> dict[ViewId, Path]:

@@ -34,7 +34,7 @@ def make_timeline(session: Session, n_frames: Mapping[ViewId, int]) -> Timeline:
     if session.rate is None:
         raise SessionError(f"{session.root}: the frame rate is not known. {_SAY_RATE}")
     _check_views(session, n_frames)
-    times_s = {view: _frame_times(session, view, n_frames[view]) for view in session.views if view in n_frames}
+    times_s = {view: frame_times(session, view, n_frames[view]) for view in session.views if view in n_frames}
     start_s, end_s = _overlap(session, times_s)
     anchor_s = float(next(iter(times_s.values()))[0])
     first = math.ceil((start_s - anchor_s) * session.rate - SNAP_FRAMES)
@@ -58,7 +58,7 @@ def _warn_of_short_views(frame_of_view: Mapping[ViewId, Float[Tensor, " t"]]) ->
             )
 
 
-def _frame_times(session: Session, view: ViewId, n: int) -> Float[Tensor, " n"]:
+def frame_times(session: Session, view: ViewId, n: int) -> Float[Tensor, " n"]:
     """When each frame of a view was taken, on the common clock."""
     if n < 1:
         raise SessionError(f"{session.root}: view '{view}' has no frames. Remove its files, or give it some.")

@@ -1,5 +1,6 @@
 """The sections of the report as HTML text."""
 
+import math
 from collections.abc import Iterator, Sequence
 from html import escape
 from os.path import relpath
@@ -13,7 +14,6 @@ from mocap3d.session.records import Points3D, Quality
 from mocap3d.viz.bodies import side_of
 from mocap3d.viz.charts import heatmap, histogram, stacked_bars
 from mocap3d.viz.content import ReportContent
-from mocap3d.viz.delays import Delay, delays
 from mocap3d.viz.elements import section, table
 from mocap3d.viz.gait_table import gait_section
 from mocap3d.viz.provenance import flat, inputs, versions
@@ -106,28 +106,29 @@ def _bone_charts(points: Points3D, person: int) -> Iterator[str]:
 
 
 def _synchronisation(content: ReportContent) -> str:
-    found = delays(content.points, content.tracks, content.rig, content.timeline)
-    rows = [_delay_row(delay, content) for delay in found]
-    heads = ("view", "rate", "stated start", "records", "delay left", "in frames")
+    rows = [_delay_row(number, view, content) for number, view in enumerate(content.tracks.views)]
+    heads = ("view", "rate", "starts", "records", "delay left", "in frames")
     told = (
         "What moves in a view that is late lags behind the 3D motion. The delay that is left should be well below one "
-        "frame; otherwise state <code>offset_s</code> of that view in session.toml."
+        "frame; otherwise <code>mocap3d synchronise</code> measures when each view was started."
     )
     return section("synchronisation", "Were the views in step?", told, table(heads, rows))
 
 
-def _delay_row(delay: Delay, content: ReportContent) -> tuple[str, ...]:
-    session = content.session
-    video = session.videos.get(delay.view)
-    rate = session.view_rate.get(delay.view) or (video.rate if video else None) or session.rate
-    start = f"{session.offset_s[delay.view]:+.4f} s" if delay.view in session.offset_s else "as the others"
-    if delay.delay_s != delay.delay_s:
+def _delay_row(number: int, view: str, content: ReportContent) -> tuple[str, ...]:
+    session, delay_s = content.session, float(content.quality.delay_s[number])
+    video = session.videos.get(view)
+    rate = session.view_rate.get(view) or (video.rate if video else None) or session.rate
+    start = f"{session.offset_s[view]:+.4f} s" if view in session.offset_s else "as the others"
+    if math.isnan(delay_s):
         left, in_frames = "too little moved to tell", "-"
     else:
-        left = f"{1000 * delay.delay_s:+.1f} ± {1000 * delay.sigma_s:.1f} ms"
-        in_frames = f"{delay.delay_s * float(content.points.rate):+.2f}"
+        left = f"{1000 * delay_s:+.1f} ± {1000 * float(content.quality.delay_sigma_s[number]):.1f} ms"
+        in_frames = f"{delay_s * float(content.points.rate):+.2f}"
     told_rate = f"{float(rate):.6g} Hz" if rate else "unknown"
-    return delay.view, told_rate, start, f"{delay.recorded:.0%}", left, in_frames
+    frames = content.timeline.frame_of_view.get(view)
+    records = "100%" if frames is None else f"{frames.isfinite().double().mean():.0%}"
+    return view, told_rate, start, records, left, in_frames
 
 
 def _files(files: Sequence[Path], folder: Path) -> str:

@@ -10,6 +10,7 @@ import pytest
 from clips import make_clip, picture
 
 from mocap3d.errors import SessionError
+from mocap3d.session.clocks import write_offsets
 from mocap3d.session.records import Person
 from mocap3d.session.session import load_session
 
@@ -263,3 +264,19 @@ def test_a_real_session_folder_is_understood(real_data, tmp_path):
     assert {source.format for source in session.keypoints.values()} == {"openpose"}
     assert session.rate == 60
     assert session.calibration == calibration
+
+
+def test_measured_offsets_are_read_and_stated_ones_go_before_them(tmp_path, caplog):
+    for view in ("cam1", "cam2", "cam3"):
+        openpose(tmp_path / "keypoints" / view)
+    write_offsets(tmp_path, {"cam1": (0.0, 0.0), "cam2": (0.1234567, 0.0004), "cam3": (2.0, 0.0), "gone": (1.0, 0.1)})
+    write(tmp_path / "session.toml", "rate = 60\n[views.cam3]\noffset_s = 1.5\n")
+    assert load_session(tmp_path).offset_s == {"cam1": 0.0, "cam2": 0.123457, "cam3": 1.5}
+    assert "view 'cam3' starts at 1.5000 s by session.toml, which goes before the 2.0000 s measured" in caplog.text
+
+
+def test_a_broken_synchronisation_file_is_refused(tmp_path):
+    openpose(tmp_path / "keypoints" / "cam1")
+    write(tmp_path / "synchronisation.toml", "[views.cam1]\noffset = 1.0\n")
+    with pytest.raises(SessionError, match=r"synchronisation\.toml: unknown key 'views\.cam1\.offset'.*offset_s"):
+        load_session(tmp_path)
