@@ -86,7 +86,7 @@ def synchronise(
         sightings(detections[name], rig.cameras[name], frame_times(session, name, detections[name].n_frames).numpy())
         for name in names
     ]
-    pairs = _pairs(len(views))
+    pairs = pairs_of(len(views))
     step_s = max(min(view.step_s for view in views), COARSEST_S)
     reach = max(1, round(options.max_offset_s / step_s))
     lags_s = np.arange(-reach, reach + 1) * step_s
@@ -151,7 +151,7 @@ def _clearness(
     return float(mean.mean() / (mean.std(ddof=1) / np.sqrt(len(mean))))
 
 
-def _pairs(n: int) -> list[Pair]:
+def pairs_of(n: int) -> list[Pair]:
     """All of a few views; of many, each with the next ones round the ring, so that there are loops."""
     if n <= ALL_PAIRS:
         return [(a, b) for a in range(n) for b in range(a + 1, n)]

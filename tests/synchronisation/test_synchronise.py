@@ -15,7 +15,7 @@ from mocap3d.errors import SessionError
 from mocap3d.geometry.rigid import Rigid
 from mocap3d.session.records import CalibratedRig, Detections, Session
 from mocap3d.synchronisation.epipolar import change, contradiction, plane_of
-from mocap3d.synchronisation.synchronise import SyncOptions, ViewClock, synchronise
+from mocap3d.synchronisation.synchronise import NEIGHBOURS, SyncOptions, ViewClock, pairs_of, synchronise
 from mocap3d.synthesis.noise import NoiseOptions
 from mocap3d.synthesis.scene import Scene, SceneOptions, make_scene
 
@@ -186,3 +186,13 @@ def test_the_contradiction_is_the_smallest_turn_that_cures_it():
     rate = change(np.array(volume(start)), sine_a, sine_b, np.array(plane_of(baseline, a) @ turn))
     before = contradiction(np.array(volume(start)), sine_a, sine_b)
     assert rate == pytest.approx((after - before) / 1e-6, rel=1e-2)
+
+
+@pytest.mark.parametrize("n", [2, 8, 9, 24])
+def test_many_views_are_compared_with_their_neighbours_and_all_hang_together(n):
+    pairs = pairs_of(n)
+    assert len(set(pairs)) == len(pairs) == min(n * (n - 1) // 2, n * NEIGHBOURS)
+    joined = {0}
+    for _ in range(n):
+        joined |= {view for pair in pairs if joined & set(pair) for view in pair}
+    assert joined == set(range(n))
