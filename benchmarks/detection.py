@@ -9,16 +9,22 @@ import numpy as np
 import torch
 import tyro
 from consistency import Consistency, agreement, consistency, with_mended_cameras
+from crowded import overlapping_people, small_people, studio_of
 from expected import expected_keypoints
 
+from mocap3d.detection.detect import SOMEBODY
 from mocap3d.detection.doubt import coverage
-from mocap3d.detection.estimators.open import open_estimator
+from mocap3d.detection.estimators.open import open_estimator, open_models
 from mocap3d.detection.estimators.sapenet import calibration_of, network_of
 from mocap3d.detection.heatmaps import Modes
 from mocap3d.detection.options import DetectOptions
+from mocap3d.detection.persons import PersonFinder
+from mocap3d.detection.tracking import TrackOptions
 from mocap3d.detection.training.data import read_heap
 from mocap3d.detection.training.validate import answers_of, scores
+from mocap3d.detection.watch import spans_of, watch
 from mocap3d.detection.weights import load
+from mocap3d.session.session import load_session
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,8 @@ class Speed:
             estimator = open_estimator(name, DetectOptions(batch=self.batch), torch.device(self.device))
             width, height = estimator.size_px
             crops = np.random.default_rng(0).integers(0, 255, (self.batch, height, width, 3)).astype(np.uint8)
-            estimator(crops), estimator(crops)
+            for _ in range(2):
+                estimator(crops)
             times = []
             for _ in range(self.repeats):
                 wall, cpu = time.perf_counter(), time.process_time()
@@ -127,9 +134,78 @@ class Speed:
         return rows
 
 
+@dataclass(frozen=True)
+class Stage:
+    """CPU time of finding people in the videos of a session, and how much of it is the network's own.
+
+    Everything from the video's bytes to detections, but for the loading of the networks; one thread for each crop. The
+    network's own is measured in between, on as many random crops at a time as there are views.
+    """
+
+    folder: tyro.conf.Positional[Path]
+    detector: str = "sapenet-s"
+    repeats: int = 5
+
+    def run(self) -> dict:
+        """Medians, and the median of the ratios of what was measured side by side."""
+        torch.set_num_threads(1)
+        videos = load_session(self.folder).videos
+        models = open_models(self.detector, DetectOptions(), torch.device("cpu"))
+        width, height = models.estimator.size_px
+        crops = np.random.default_rng(0).integers(0, 255, (len(videos), height, width, 3)).astype(np.uint8)
+        spans = {view: spans_of(len(video.t_s)) for view, video in videos.items()}
+        times, track = [], TrackOptions(every=DetectOptions.every, min_score=SOMEBODY)
+        for _ in range(self.repeats + 1):
+            start = time.process_time()
+            n = sum(len(of.detections.frame) for of in watch(videos, spans, models, track))
+            between = time.process_time()
+            for _ in range(40):
+                models.estimator(crops)
+            times.append(((between - start) / n, (time.process_time() - between) / (40 * len(videos))))
+        stage, crop = 1000 * np.array(times[1:]).T  # the first one compiles
+        return {
+            "stage_cpu_ms": round(float(np.median(stage)), 2),
+            "crop_cpu_ms": round(float(np.median(crop)), 2),
+            "ratio": round(float(np.median(stage / crop)), 3),
+        }
+
+
+@dataclass(frozen=True)
+class Small:
+    """Are people of 30 to 120 px found in wide drawn pictures, with and without tiles?"""
+
+    data: tyro.conf.Positional[Path]
+    """A folder with 05_cmu_motions, 09_hdri_cc0 and 10_makehuman_cc0, as for `mocap3d synth people`."""
+    n: int = 60
+    """Pictures of three people."""
+
+    def run(self) -> dict:
+        """Recall by height."""
+        return small_people(studio_of(self.data), PersonFinder.shipped(torch.device("cpu")), self.n)
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Do keypoints of two drawn people who overlap stay on each, without and with being told whom to look at?"""
+
+    data: tyro.conf.Positional[Path]
+    """As of small."""
+    detectors: tuple[str, ...] = ("sapenet-s",)
+    n: int = 150
+    """Pictures of two people."""
+
+    def run(self) -> dict:
+        """One row per detector, overlap, and person before or behind."""
+        cpu, options = torch.device("cpu"), studio_of(self.data)
+        return {
+            name: overlapping_people(options, open_estimator(name, DetectOptions(), cpu), self.n)
+            for name in self.detectors
+        }
+
+
 def main() -> None:
     """Measures, and prints JSON."""
-    options = tyro.cli(Pictures | Session | People | Speed)
+    options = tyro.cli(Pictures | Session | People | Speed | Stage | Small | Overlap)
     print(json.dumps(options.run(), indent=2))
 
 

@@ -12,7 +12,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from mocap3d.fusion.skeleton_fit.evidence import sample_of
-from mocap3d.fusion.skeleton_fit.measures import expected_measures
+from mocap3d.fusion.skeleton_fit.measures import HABIT, expected_measures
 from mocap3d.fusion.skeleton_fit.packed_tree import pack_tree
 from mocap3d.fusion.skeleton_fit.start import first_poses
 from mocap3d.fusion.skeleton_fit.window import NearPoints, loose_prior, solve_measures, solve_poses
@@ -27,6 +27,8 @@ from mocap3d.synthesis.skeleton_motion import SkeletonTruth, random_body, truth_
 RATE = 60.0
 HIP = load_skeleton("halpe26").index("Hip")
 EASE = 20.0
+STIFF = 1e9
+"""1/rad^2: a clip's people have the usual posture at ease."""
 OWN_RAD = np.radians(2.0)
 """What back, neck and clavicles do beyond their even share."""
 
@@ -66,6 +68,8 @@ def truth_from(clip: Clip60, skeleton: Skeleton, seed: int) -> SkeletonTruth:
     placements = (*tree.placements(halpe26), above)
     packed = pack_tree(tree, placements, np.ones(len(placements), bool))
     measures = expected_measures(packed, placements, clip.height_m, {})
+    habits = measures.free[:, 0] == HABIT
+    measures.information[habits, habits] = STIFF
     data = NearPoints(np.ascontiguousarray(p.transpose(0, 2, 1)), 0.005)
     poses, prior = first_poses(packed, measures, p, RATE), loose_prior(packed, RATE)
     # Offsets, and not odd postures, take up how the clip's keypoints differ from ours.

@@ -98,7 +98,7 @@ class TruthFinder:
     truth: Truth
     n_pictures: int = 0
 
-    def __call__(self, images, tiles="auto"):  # noqa: ARG002
+    def __call__(self, images, squares=None):  # noqa: ARG002
         self.n_pictures += len(images)
         return [self._people(*self.truth.picture(int(image[0, 0, 2]))) for image in images]
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import torch
@@ -19,8 +18,10 @@ from mocap3d.detection.runtime import deployed
 MIN_SCORE = 0.5
 MAX_OVERLAP = 0.3  # of two head-and-shoulder boxes that are of different people
 MAX_HIP_DISTANCE = 0.5  # of the body circle's radius
+SAME_HIP = 0.3  # of that radius, within which one person's hips are placed in two sizes of squares
 TILE_OVERLAP = 0.3  # of a tile's side, at least
-AUTO_TILES = (2, 4, 6)  # along the longer side, one after the other
+GRIDS = (2, 4, 8, 14)  # tiles along the longer side
+SMALLEST_TILE_PX = 160  # of the finer grids: smaller people than these show have no limbs to speak of
 COMFORTABLE = 0.5  # height of a person in a square's side; below 0.25 nobody is found, measured on 8 people
 WHOLE_SIDE = 0.1  # of its radius, how far a body may reach beyond an inner side of a tile
 
@@ -43,26 +44,31 @@ class PersonFinder:
         return cls(net.to(device).eval(), device)
 
     def __call__(
-        self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]], tiles: int | Literal["auto"] = "auto"
+        self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]], squares: Sequence[PersonBox] | None = None
     ) -> list[list[PersonBox]]:
         """RGB images to boxes, best first.
 
-        ``tiles`` is how many squares the longer side holds at least, 1 for the whole picture alone. "auto" looks at
-        the whole, and in ever smaller tiles as long as it finds nobody, or only people so small that others are missed.
+        Looks in the given squares; without any at the whole, and in ever smaller tiles as long as it finds nobody, or
+        only people so small that others are missed.
         """
-        return [_people(self._candidates(image, tiles)) for image in images]
+        return [
+            _people(self._everywhere(image) if squares is None else self._search(image, squares)) for image in images
+        ]
 
-    def _candidates(self, image: np.ndarray, tiles: int | Literal["auto"]) -> Candidates:
-        squares = _whole(image)
+    def _everywhere(self, image: np.ndarray) -> Candidates:
+        size_px = image.shape[1], image.shape[0]
+        squares = whole(size_px)
         rows = self._search(image, squares)
-        for count in AUTO_TILES if tiles == "auto" else [tiles] * (tiles > 1):
-            if tiles == "auto" and not _wants_finer(rows, squares[0].size_px[1]):
+        for finer in grids(size_px):
+            if not _wants_finer(rows, squares[0].size_px[1]):
                 break
-            squares = _tiles(image, count)
-            rows = np.concatenate([rows, self._search(image, squares)])
+            squares, coarse, rows = finer, rows, self._search(image, finer)
+            # Who is seen in both is taken from the finer ones: of people at the limit, circles are half too large.
+            alone = [bool((_hip_distance(row, rows) > SAME_HIP).all()) for row in coarse]
+            rows = np.concatenate([coarse[np.array(alone, bool)], rows])
         return rows
 
-    def _search(self, image: np.ndarray, squares: list[PersonBox]) -> Candidates:
+    def _search(self, image: np.ndarray, squares: Sequence[PersonBox]) -> Candidates:
         """What the network says of squares of an image."""
         crops = along(squares, (INPUT_PX, INPUT_PX))
         batch = torch.from_numpy(crops.cut(image)).to(self._device).permute(0, 3, 1, 2).float() / 255
@@ -157,16 +163,22 @@ def _wants_finer(rows: Candidates, side: float) -> bool:
     return bool((heights < COMFORTABLE * side).all())
 
 
-def _whole(image: np.ndarray) -> list[PersonBox]:
+def whole(size_px: tuple[int, int]) -> list[PersonBox]:
     """The square around the whole picture."""
-    height, width = image.shape[:2]
+    width, height = size_px
     side = float(max(height, width))
     return [PersonBox(((width - 1) / 2, (height - 1) / 2), (side, side))]
 
 
-def _tiles(image: np.ndarray, count: int) -> list[PersonBox]:
+def grids(size_px: tuple[int, int]) -> list[list[PersonBox]]:
+    """Ever smaller tiles, as small as is worth it in a picture of this size."""
+    every = [tiles(size_px, count) for count in GRIDS]
+    return [every[0], *(squares for squares in every[1:] if squares[0].size_px[1] >= SMALLEST_TILE_PX)]
+
+
+def tiles(size_px: tuple[int, int], count: int) -> list[PersonBox]:
     """Overlapping squares, at least ``count`` along the longer side and as many as needed along the other."""
-    height, width = image.shape[:2]
+    width, height = size_px
     side = min(max(height, width) / (count - (count - 1) * TILE_OVERLAP), float(min(height, width)))
     return [PersonBox((x, y), (side, side)) for y in _centres(height, side) for x in _centres(width, side)]
 

@@ -36,8 +36,6 @@ class TrackOptions:
     """A box shrinks no faster than this per frame: hidden legs must not cost the legs' place in the crop."""
     damping: float = 0.8
     """What is left of the velocity after each frame without a sighting."""
-    tiles_every: int = 4
-    """Every so many searches look in tiles, too: the whole picture shows two people side by side as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,7 @@ class Tracker:
         self._tracks: tuple[Track, ...] = ()
         self._next = 0
         self._since_search = 0
-        self._searches = 0
+        self._is_new = True
         self._confirmed: set[int] = set()
 
     @property
@@ -80,15 +78,10 @@ class Tracker:
     @property
     def wants_search(self) -> bool:
         """Whether this frame should be searched for people."""
-        if self._searches == 0:
+        if self._is_new:
             return True
         troubled = not self._tracks or any(track.missed for track in self._tracks)
         return self._since_search >= (self._options.every_if_lost if troubled else self._options.every)
-
-    @property
-    def search_tiles(self) -> bool:
-        """Whether that search should be a thorough one, in tiles, too."""
-        return self._searches % self._options.tiles_every == 0
 
     def boxes(
         self, found: Sequence[PersonBox] | None = None, expected: Mapping[int, Keypoints] | None = None
@@ -102,7 +95,7 @@ class Tracker:
         self._since_search += 1
         if found is not None:
             self._since_search = 1
-            self._searches += 1
+            self._is_new = False
             self._match(found, expected or {})
         return {track.person: track.box for track in self._tracks}
 

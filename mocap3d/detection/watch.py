@@ -8,16 +8,18 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
+import torch
 from jaxtyping import UInt8
 
 from mocap3d.detection.boxes import PersonBox
-from mocap3d.detection.crops import cut
+from mocap3d.detection.crops import Crops, cut
 from mocap3d.detection.estimators.estimator import Estimator
 from mocap3d.detection.posture import BodyAxis
 from mocap3d.detection.rows import Sighting, as_detections, likeliest, split, to_image
+from mocap3d.detection.sweep import Sweep
 from mocap3d.detection.tracking import Tracker, TrackOptions
 from mocap3d.session.read_ahead import read_ahead
 from mocap3d.session.records import Detections, VideoInfo, ViewId
@@ -27,7 +29,6 @@ SPAN = 512
 """Frames, about, of which the detections are kept together; a span depends on no other, so any can be made again."""
 AHEAD = 2
 """Pictures of each view that wait for the networks; one of 4K takes 25 MB."""
-TILES = 2
 
 Picture = UInt8[np.ndarray, "h w 3"]
 
@@ -36,8 +37,8 @@ Picture = UInt8[np.ndarray, "h w 3"]
 class Finder(Protocol):
     """Boxes of the people in each of several RGB pictures."""
 
-    def __call__(self, images: Sequence[Picture], tiles: int | Literal["auto"] = "auto") -> list[list[PersonBox]]:
-        """Best first; looks in ``tiles`` of the picture, too."""
+    def __call__(self, images: Sequence[Picture], squares: Sequence[PersonBox] | None = None) -> list[list[PersonBox]]:
+        """Best first; looks in these squares of the picture, or everywhere."""
         ...
 
 
@@ -108,7 +109,7 @@ class _View:
         self._begin()
 
     def _begin(self) -> None:
-        self.tracker = self._new_tracker()
+        self.tracker, self.sweep = self._new_tracker(), Sweep()
         self.seen: list[Sighting] = []
 
     def taken(self, keypoint_set: str) -> Watched:
@@ -121,7 +122,7 @@ class _View:
 
 def _look(views: Sequence[_View], pictures: Sequence[tuple[int, Picture]], models: Models) -> None:
     """One frame of every view: search where it is time, cut, estimate, and tell the trackers."""
-    boxes = [_boxes(view.tracker, picture, models.finder) for view, (_, picture) in zip(views, pictures, strict=True)]
+    boxes = [_boxes(view, picture, models.finder) for view, (_, picture) in zip(views, pictures, strict=True)]
     size_px = models.estimator.size_px
     cuts = [cut(picture, list(of.values()), size_px) for of, (_, picture) in zip(boxes, pictures, strict=True)]
     pixels = np.concatenate([pixels for pixels, _ in cuts])
@@ -129,9 +130,9 @@ def _look(views: Sequence[_View], pictures: Sequence[tuple[int, Picture]], model
         for view in views:
             view.tracker.observe({})
         return
-    found = split(models.estimator(pixels), [len(of_view) for of_view in boxes])
-    for view, (frame, _), of_view, (_, crops), modes in zip(views, pictures, boxes, cuts, found, strict=True):
-        in_image = to_image(modes, crops)
+    every = Crops(torch.cat([crops.image_from_crop for _, crops in cuts]), size_px)
+    found = split(to_image(models.estimator(pixels), every), [len(of_view) for of_view in boxes])
+    for view, (frame, _), of_view, in_image in zip(views, pictures, boxes, found, strict=True):
         uv_px, score = likeliest(in_image)
         good = view.tracker.observe({person: (uv_px[n], score[n]) for n, person in enumerate(of_view)})
         for n, (person, box) in enumerate(of_view.items()):
@@ -140,9 +141,10 @@ def _look(views: Sequence[_View], pictures: Sequence[tuple[int, Picture]], model
                 view.seen.append(Sighting(frame, person, box, *alternatives))
 
 
-def _boxes(tracker: Tracker, picture: Picture, finder: Finder) -> dict[int, PersonBox]:
+def _boxes(view: _View, picture: Picture, finder: Finder) -> dict[int, PersonBox]:
     """Where to look in a picture, by person."""
     found = None
-    if tracker.wants_search:
-        (found,) = finder([picture], TILES if tracker.search_tiles else "auto")
-    return tracker.boxes(found)
+    if view.tracker.wants_search:
+        squares = view.sweep.squares(picture, view.tracker.tracks)
+        found = [] if squares == [] else finder([picture], squares)[0]
+    return view.tracker.boxes(found)

@@ -77,6 +77,10 @@ def load(name_or_path: str | Path) -> WeightFile:
             f"{path} is not the file that was shipped (SHA-256 {sha256[:12]}..., recorded "
             f"{_recorded().get(path.name, 'nothing')[:12]}...). Install mocap3d again, or keep own weights elsewhere."
         )
+    if not isinstance(card, dict):
+        raise DetectionError(
+            f"{path} has a card that is a {type(card).__name__}. Needed: a table, as `mocap3d train` writes it."
+        )
     for name, value in tensors.items():
         if not value.isfinite().all():
             raise DetectionError(f"{path}: {name} holds numbers that are not finite, {_DIVERGED}")

@@ -94,7 +94,7 @@ def _opened(path: Path) -> Iterator[InputContainer]:
         with av.open(str(path)) as container:
             if not container.streams.video:
                 raise SessionError(
-                    f"{path} holds no pictures, only {_streams(container)}. Put the camera's video there."
+                    f"{path} holds {_streams(container)}, but no pictures. Put the camera's video there."
                 )
             yield container
     except (FFmpegError, OSError) as error:
@@ -151,10 +151,13 @@ def _decoded(path: Path, stamps: _Stamps) -> Iterator[av.VideoFrame]:
     index = -1
     with _opened(path) as container:
         container.streams.video[0].thread_type = "AUTO"
-        for index, frame in enumerate(container.decode(video=0)):
-            if stamps.is_on_frames and stamps.ticks[index : index + 1] != [frame.pts]:
-                raise SessionError(_LOST.format(path, index))
-            yield frame
+        try:
+            for index, frame in enumerate(container.decode(video=0)):
+                if stamps.is_on_frames and stamps.ticks[index : index + 1] != [frame.pts]:
+                    raise SessionError(_LOST.format(path, index))
+                yield frame
+        except FFmpegError:
+            raise SessionError(_LOST.format(path, index + 1)) from None
     if index + 1 < len(stamps.ticks):
         raise SessionError(_LOST.format(path, index + 1))
 

@@ -13,6 +13,7 @@ from mocap3d.detection import cache, watch
 from mocap3d.detection import detect as door
 from mocap3d.detection.detect import detect
 from mocap3d.detection.options import DetectOptions
+from mocap3d.detection.sweep import OF_STILL
 from mocap3d.detection.watch import spans_of
 from mocap3d.errors import DetectionError, SessionError
 from mocap3d.session.session import load_session
@@ -80,9 +81,10 @@ def test_nothing_is_looked_at_twice(root, seen):
     assert (seen.finder.n_pictures, seen.estimator.n_crops) == shown
 
 
-def test_people_are_searched_only_now_and_then(root, seen, scene):
-    detect(load_session(root), DetectOptions(every=6))
-    assert seen.finder.n_pictures == 3 * len(range(0, len(scene.t_s), 6))
+def test_a_still_picture_is_searched_only_now_and_then(root, seen, scene):
+    """At first, and at every fourth of the times at which it could be."""
+    detect(load_session(root), DetectOptions(every=2))
+    assert seen.finder.n_pictures == 3 * len(range(0, len(scene.t_s), 2 * OF_STILL))
 
 
 def test_another_content_of_equal_size_and_date_is_noticed(root, seen, monkeypatch):

@@ -160,6 +160,19 @@ def test_weights_of_something_else_are_refused(tmp_path):
         open_estimator(str(path), DetectOptions(), CPU)
 
 
+@pytest.mark.parametrize("size_px", [[100, 128], [192], "big", [0, 256], [192.0, 256]])
+def test_a_card_with_impossible_crops_is_refused(tiny, size_px, tmp_path):
+    file, path = weights.load(tiny), tmp_path / "other.safetensors"
+    weights.save(path, file.tensors, {**file.card, "size_px": size_px})
+    with pytest.raises(DetectionError, match=r"crops of size_px .*multiples of 32, like \[192, 256\]"):
+        open_estimator(str(path), DetectOptions(), CPU)
+
+
+def test_an_onnx_file_without_its_mark_is_told_how_to_be_called():
+    with pytest.raises(DetectionError, match=r"say onnx:models/rtmpose\.onnx"):
+        open_estimator("models/rtmpose.onnx", DetectOptions(), CPU)
+
+
 def test_covariances_of_crops_and_pictures_agree():
     """A crop of half the picture's resolution: sigmas double."""
     crops = Crops(torch.tensor([[[2.0, 0, 10], [0, 2, 20]]]).double(), (8, 8))

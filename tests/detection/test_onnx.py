@@ -8,7 +8,7 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from mocap3d.detection.estimators.onnx import OnnxEstimator
+from mocap3d.detection.estimators.onnx import METADATA, OnnxEstimator
 from mocap3d.detection.estimators.outputs import modes_of_maps, modes_of_simcc, pixels_of_cells
 from mocap3d.detection.options import OnnxOptions
 from mocap3d.errors import DetectionError
@@ -18,13 +18,26 @@ CPU = torch.device("cpu")
 PLAIN = OnnxOptions(mean=(0.0, 0.0, 0.0), std=(255.0, 255.0, 255.0))
 
 
-def save(path, nodes, outputs, *, constants=(), batch="b", size=(HEIGHT, WIDTH), kind=TensorProto.FLOAT, channels=3):
-    """A model of one picture."""
+def save(
+    path,
+    nodes,
+    outputs,
+    *,
+    constants=(),
+    batch="b",
+    size=(HEIGHT, WIDTH),
+    kind=TensorProto.FLOAT,
+    channels=3,
+    card=None,
+):
+    """A model of one picture, with a ``card`` as our own exports have."""
     image = helper.make_tensor_value_info("image", kind, [batch, channels, *size])
     given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
     held = [numpy_helper.from_array(value, name) for name, value in constants]
     graph = helper.make_graph(nodes, "model", [image], given, initializer=held)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    if card is not None:
+        helper.set_model_props(model, {METADATA: card})
     onnx.save(model, str(path))
     return path
 
@@ -151,6 +164,14 @@ def test_other_files_are_others(tmp_path):
     assert len({a.fingerprint, b.fingerprint, c.fingerprint}) == 3
 
 
+def pictureless(path):
+    value = numpy_helper.from_array(np.zeros((1, 17, 4, 4), np.float32), "value")
+    given = helper.make_tensor_value_info("maps", TensorProto.FLOAT, None)
+    graph = helper.make_graph([helper.make_node("Identity", ["value"], ["maps"])], "model", [], [given], [value])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), str(path))
+    return path
+
+
 WRONG = {
     "no file": (lambda p: p, None, r"model\.onnx cannot be read"),
     "no model": (lambda p: p.write_text("not a model") and p, None, r"no model that ONNX Runtime .* can run"),
@@ -167,6 +188,16 @@ WRONG = {
         None,
         r"outputs of the shapes .*Needed: heatmaps",
     ),
+    "no input": (pictureless, None, r"takes the inputs none\. Needed: one picture"),
+    "failing": (
+        lambda p: save(
+            p, [helper.make_node("Reshape", ["image", "shape"], ["out"])], ["out"], constants=[("shape", np.array([7]))]
+        ),
+        None,
+        r"fails on 1 crops of 96x128 px \(.*Export it again",
+    ),
+    "damaged export": (lambda p: heatmap_model(p, card="{"), None, r"mocap3d wrote it.*damaged.*mocap3d export-onnx"),
+    "other export": (lambda p: heatmap_model(p, card="{}"), None, r"mocap3d wrote it.*damaged.*mocap3d export-onnx"),
 }
 
 

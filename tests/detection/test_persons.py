@@ -10,7 +10,7 @@ import torch
 
 from mocap3d.detection import persons
 from mocap3d.detection.boxes import PersonBox
-from mocap3d.detection.persons import PersonFinder
+from mocap3d.detection.persons import PersonFinder, tiles, whole
 from mocap3d.session.video import frames
 
 HIP, HEIGHT = (128.0, 131.0), 206.0  # of the drawn figure in its 256 px picture
@@ -63,17 +63,25 @@ def test_two_figures_are_two_people(finder, figure):
 
 
 def test_a_small_figure_in_a_wide_picture_needs_tiles(finder, figure):
-    """145 px high in 1920 x 1080: the whole picture, shrunk to 224 px, shows it with 17 px."""
-    place = (1300, 500, 180)
-    picture = _picture(figure, (1920, 1080), [place])
-    assert finder([picture], tiles=1) == [[]]
+    """97 px high in 1280 x 720: the whole picture, shrunk to 224 px, shows it with 17 px."""
+    place = (866, 333, 120)
+    picture = _picture(figure, (1280, 720), [place])
+    assert finder([picture], whole((1280, 720))) == [[]]
     people = finder([picture])[0]
     assert len(people) == 1
     _assert_found(people[0], place)
 
 
+@pytest.mark.parametrize("side", [1920, 3840, 640])
+def test_grids_grow_finer_down_to_what_is_worth_it(side):
+    """Where somebody of 60 px fills a third of a tile; coarser ones in larger pictures, none of a few pixels."""
+    sides = [squares[0].size_px[1] for squares in persons.grids((side, side * 9 // 16))]
+    assert sides == sorted(sides, reverse=True)
+    assert persons.SMALLEST_TILE_PX <= sides[-1] < max(0.1 * side, 400)
+
+
 def test_nobody_in_an_empty_picture(finder):
-    assert finder([np.full((480, 640, 3), 128, np.uint8)], tiles=1) == [[]]
+    assert finder([np.full((480, 640, 3), 128, np.uint8)], whole((640, 480))) == [[]]
 
 
 def test_what_is_found_does_not_depend_on_the_company(finder, figure):
@@ -85,15 +93,15 @@ def test_what_is_found_does_not_depend_on_the_company(finder, figure):
 @pytest.mark.parametrize(("size", "count"), [((1920, 1080), 2), ((1920, 1080), 3), ((1080, 1920), 3), ((500, 500), 2)])
 def test_tiles_cover_the_picture_and_overlap(size, count):
     width, height = size
-    tiles = persons._tiles(np.zeros((height, width, 1), np.uint8), count)
+    squares = tiles(size, count)
     covered = np.zeros((height, width), int)
-    for tile in tiles:
+    for tile in squares:
         x0, y0, x1, y1 = (round(side + 0.5) for side in tile.corners_px)
         assert -1 <= x0 <= x1 <= width + 1
         covered[max(y0, 0) : y1, max(x0, 0) : x1] += 1
     assert covered.min() >= 1
     assert (covered > 1).mean() > 0.2
-    assert len({tile.centre_px[size.index(max(size))] for tile in tiles}) >= count
+    assert len({tile.centre_px[size.index(max(size))] for tile in squares}) >= count
 
 
 def _row(score, head, hip, radius):

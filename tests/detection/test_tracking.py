@@ -150,16 +150,6 @@ def test_an_empty_room_is_searched_now_and_then():
     assert searches == 10
 
 
-def test_every_fourth_search_looks_in_tiles():
-    tracker, tiles = Tracker(OPTIONS), []
-    for _ in range(64):
-        found = _search(_person(300)) if tracker.wants_search else None
-        tiles += [tracker.search_tiles] if found else []
-        tracker.boxes(found)
-        tracker.observe({0: (_person(300), SURE)})
-    assert tiles == [True, False, False, False] * 2
-
-
 def test_box_of_keypoints_leaves_out_what_is_unknown():
     person = _person(300)
     person[0] = np.nan

@@ -72,6 +72,12 @@ def test_damaged_files_are_refused(path, damage):
         weights.load(path)
 
 
+def test_a_card_that_is_no_table_is_refused(path, tmp_path):
+    save_file(dict(weights.load(path).tensors), tmp_path / "list.safetensors", {"card": "[1]"})
+    with pytest.raises(DetectionError, match=r"card that is a list\. Needed: a table"):
+        weights.load(tmp_path / "list.safetensors")
+
+
 def test_a_folder_is_no_weights(tmp_path):
     with pytest.raises(DetectionError, match="no weights"):
         weights.load(tmp_path)

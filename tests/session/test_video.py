@@ -139,7 +139,7 @@ def test_sound_alone_is_refused(tmp_path):
         frame.sample_rate = 48000
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    with pytest.raises(SessionError, match="no pictures, only audio"):
+    with pytest.raises(SessionError, match="holds audio, but no pictures"):
         probe(path)
 
 

@@ -27,9 +27,9 @@ class OnnxEstimator:
     """A model of the user's, run by ONNX Runtime."""
 
     def __init__(self, path: Path, keypoints: str | None, options: OnnxOptions, *, batch: int, device: torch.device):
-        content = _content(path)
+        content, self._path = _content(path), path
         self._session = _session(content, path, device)
-        own = _own_card(self._session)
+        own = _own_card(self._session, path)
         self._options = options if own is None else OnnxOptions(mean=(0.0, 0.0, 0.0), std=(255.0, 255.0, 255.0))
         self._input, only, self.size_px = _input(self._session, self._options, path)
         # One picture at a time on a CPU: sums are taken in another order for another batch.
@@ -56,7 +56,15 @@ class OnnxEstimator:
         channels = filled[..., ::-1] if self._options.colours == "bgr" else filled
         mean, std = np.array([self._options.mean, self._options.std], np.float32)
         image = np.ascontiguousarray(((channels - mean) / std).transpose(0, 3, 1, 2), dtype=np.float32)
-        return [output[:n] for output in self._session.run(None, {self._input: image})]
+        try:
+            found = self._session.run(None, {self._input: image})
+        except Exception as error:  # onnxruntime's own classes derive from Exception alone
+            width, height = self.size_px
+            raise DetectionError(
+                f"{self._path} fails on {self._batch} crops of {width}x{height} px ({str(error).strip()[:200]}). "
+                "Export it again for any number of crops of that size, or say another one with --onnx.size-px."
+            ) from None
+        return [np.asarray(output[:n], np.float32) for output in found]
 
     def _reader(self, own: dict[str, Any] | None, path: Path) -> tuple[Callable[[Outputs], Modes], int]:
         """How to read the outputs, told from their shapes on an empty crop, and the number of keypoints."""
@@ -103,7 +111,7 @@ def _session(content: bytes, path: Path, device: torch.device) -> Any:
         ) from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 3  # errors; its warnings are about the model
+    options.log_severity_level = 4  # none but the fatal: its warnings are about the model, its errors are raised, too
     there = onnxruntime.get_available_providers()
     wanted = ["CUDAExecutionProvider"] if device.type == "cuda" else []
     providers = [name for name in [*wanted, "CPUExecutionProvider"] if name in there]
@@ -116,17 +124,28 @@ def _session(content: bytes, path: Path, device: torch.device) -> Any:
         ) from None
 
 
-def _own_card(session: Any) -> dict[str, Any] | None:
+def _own_card(session: Any, path: Path) -> dict[str, Any] | None:
     stated = session.get_modelmeta().custom_metadata_map.get(METADATA)
-    return None if stated is None else json.loads(stated)
+    if stated is None:
+        return None
+    try:
+        card = json.loads(stated)
+    except json.JSONDecodeError:
+        card = None
+    if not isinstance(card, dict) or "calibration" not in card or len(session.get_outputs()) != 2:
+        raise DetectionError(
+            f"{path} says that mocap3d wrote it, but what it says of itself is damaged. Write it again with "
+            "`mocap3d export-onnx`."
+        )
+    return card
 
 
 def _input(session: Any, options: OnnxOptions, path: Path) -> tuple[str, int | None, tuple[int, int]]:
     """Name of the picture's input, the batch size where only one will do, and (width, height)."""
     inputs = session.get_inputs()
-    shape = [size if isinstance(size, int) and size > 0 else None for size in inputs[0].shape]
+    shape = [size if isinstance(size, int) and size > 0 else None for item in inputs[:1] for size in item.shape]
     if len(inputs) != 1 or len(shape) != 4 or shape[1] not in (3, None) or inputs[0].type != "tensor(float)":
-        found = "; ".join(f"{item.name} {item.shape} {item.type}" for item in inputs)
+        found = "; ".join(f"{item.name} {item.shape} {item.type}" for item in inputs) or "none"
         raise DetectionError(
             f"{path} takes the inputs {found}. Needed: one picture, (batch, 3, height, width), float. Export the "
             "network alone, channels first and in single precision."

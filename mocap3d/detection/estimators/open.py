@@ -30,6 +30,8 @@ def open_estimator(name: str, options: DetectOptions, device: torch.device) -> E
     if name.startswith(ONNX):
         path = Path(name.removeprefix(ONNX)).expanduser()
         estimator = OnnxEstimator(path, options.keypoints, options.onnx, batch=options.batch, device=device)
+    elif Path(name).suffix == ".onnx":
+        raise DetectionError(f"Detector '{name}' is an ONNX file. Needed before its path is {ONNX}: say {ONNX}{name}.")
     else:
         file = weights.load(_BLAZEPOSE.get(name, name))
         if not str(file.card.get("name", "")).startswith("blazepose-"):

@@ -110,8 +110,14 @@ def network_of(file: weights.WeightFile) -> Sapenet:
 
 def size_of(file: weights.WeightFile) -> tuple[int, int]:
     """(width, height) of its crops."""
-    width, height = file.card.get("size_px", SIZE_PX)
-    return int(width), int(height)
+    match file.card.get("size_px", SIZE_PX):
+        case [int(width), int(height)] if min(width, height) > 0 and width % 32 == height % 32 == 0:
+            return width, height
+        case found:
+            raise DetectionError(
+                f"{file.path}: its card says crops of size_px {found}. Needed: a width and a height in pixels, "
+                "multiples of 32, like [192, 256]. Use weights that `mocap3d train` wrote."
+            )
 
 
 def calibration_of(file: weights.WeightFile) -> Calibration | None:
