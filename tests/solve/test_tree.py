@@ -74,7 +74,7 @@ def test_border_is_that_of_lengths_and_offsets(posed):
     for m in range(n_measures):
         step = np.zeros(n_measures)
         step[m] = STEP
-        more, less = measures.moved(step), measures.moved(-step)
+        more, less = measures.moved(packed, step), measures.moved(packed, -step)
         apart = place(packed, more.length, more.offset, poses).x - place(packed, less.length, less.offset, poses).x
         by_measure[..., m] = (apart / (2 * STEP)).reshape(6, -1)
     mixed, own, pull = np.empty((6, packed.n, n_measures)), np.empty((n_measures,) * 2), np.empty(n_measures)

@@ -17,6 +17,9 @@ from mocap3d.solve import response
 _STRAY = 3.0
 _CERTAIN = 1 / np.radians(12.0) ** 2
 """1/rad^2: turns that one instant tells no better show no acceleration."""
+_FASTEST_HZ = 12.0
+"""Above it limbs hardly turn (Winter 2009, section 2.3: 99.7 % of a walk's power lies below 6 Hz): it is noise that a
+badly shown turn makes of its neighbours'."""
 _SHORTEST = 48
 """Instants in a row from which a spectrum can be told."""
 
@@ -72,7 +75,13 @@ def measure_acceleration(
         rate,
         noise,
     )
-    return _spread_over(packed.n, root, shown, turns)
+    slow = response.frequencies() < 2 * np.pi * _FASTEST_HZ / rate
+    return _spread_over(
+        packed.n,
+        replace(root, motion_power=root.motion_power * slow),
+        shown,
+        replace(turns, motion_power=turns.motion_power * slow),
+    )
 
 
 def _groups(packed: PackedTree) -> list[np.ndarray]:

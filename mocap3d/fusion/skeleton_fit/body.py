@@ -8,7 +8,7 @@ import numpy as np
 from mocap3d.fusion.noise import independent_instants
 from mocap3d.fusion.skeleton_fit.acceleration import Acceleration, measure_acceleration
 from mocap3d.fusion.skeleton_fit.evidence import Evidence, sample_of
-from mocap3d.fusion.skeleton_fit.measures import Measures, expected_measures, told_height_m, told_length_m
+from mocap3d.fusion.skeleton_fit.measures import STATED_M, Measures, expected_measures, told_height_m, told_length_m
 from mocap3d.fusion.skeleton_fit.packed_tree import PackedTree, pack_tree
 from mocap3d.fusion.skeleton_fit.start import first_poses
 from mocap3d.fusion.skeleton_fit.window import Prior, loose_prior, solve_measures
@@ -17,6 +17,8 @@ from mocap3d.skeletons.kinematics import KinematicTree
 
 _FEWEST_SEEN = 0.01
 """Share of the instants in which a keypoint must be known to count."""
+_UNTOLD = 0.1
+"""One sigma, as a share, of a height that nobody stated: what the limbs say of it is left to the fit."""
 _NEAR_PERSISTENCE = 20.0
 """Errors of fitted points persist for about that many instants."""
 
@@ -41,7 +43,9 @@ def measure_body(evidence: Evidence, tree: KinematicTree, known: Person) -> Body
     sample = sample_of(evidence.runs)
     points = np.concatenate([p[times] for times in sample])
     height_m = known.height_m or told_height_m(packed, points)
-    measures = _begun(packed, expected_measures(packed, placements, height_m, known.length_m), points, known.length_m)
+    unsure_m = STATED_M if known.height_m else _UNTOLD * height_m
+    expected = expected_measures(packed, placements, height_m, known.length_m, unsure_m)
+    measures = _begun(packed, expected, points, known.length_m)
     poses = [first_poses(packed, measures, p[times], evidence.rate) for times in sample]
     prior = loose_prior(packed, evidence.rate, noise)
     near = list(zip(poses, map(evidence.near, sample), strict=True))

@@ -8,17 +8,20 @@ calibration) does not average out over time and is added.
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from mocap3d.fusion.skeleton_fit.acceleration import Acceleration
 from mocap3d.fusion.skeleton_fit.measures import Measures
 from mocap3d.fusion.skeleton_fit.packed_tree import PackedTree, ancestry
 from mocap3d.fusion.skeleton_fit.window import System, sensitivity
 from mocap3d.session.records import NoiseModel
-from mocap3d.solve import chain, response
+from mocap3d.solve import chain, response, tree_spread
 from mocap3d.solve import tree as kernels
 
 _UNMODELLED = 1.1
 """As in ``fusion.doubt``: outliers that pass for measurements, and scales that were themselves measured."""
+_SINGULAR, _NOTHING = 1e-6, 1e-30
+"""A hinge turns about one axis only: the others have neither prior nor doubt."""
 _ANCHORS = 16
 """Instants between which the effect of constant errors hardly changes."""
 
@@ -49,8 +52,8 @@ def pose_doubt(
     moves = _moves(packed, system, np.arange(len(system.w))[core])
     blocks = _blocks(moves, cov[core])
     anchors, nearest = _anchored(len(blocks))
-    factor = _UNMODELLED * (1 - noise.bias) * _widening(moves[anchors], blocks[anchors], acceleration, noise)
-    blocks *= factor[nearest, :, None, None]
+    widening = _widening(moves[anchors], blocks[anchors], acceleration, noise)[nearest]
+    blocks = _UNMODELLED * (1 - noise.bias) * (widening @ blocks @ widening.transpose(0, 1, 3, 2))
     blocks += _constant(packed, measures, measures_cov, system, noise, moves[anchors], anchors + core.start)[nearest]
     blocks = 0.5 * (blocks + blocks.transpose(0, 1, 3, 2))
     return Doubt(blocks[:, :n_joints], blocks[:, n_joints : 2 * n_joints], blocks[:, 2 * n_joints :])
@@ -63,23 +66,30 @@ def _anchored(n_times: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _widening(moves: np.ndarray, blocks: np.ndarray, acceleration: Acceleration, noise: NoiseModel) -> np.ndarray:
-    """(t b): true over stated variance of the smoother that each joint and turn locally is.
+    """(t b 3 3): what turns stated into true deviations, of the smoothers that each joint and turn locally is.
 
-    A joint accelerates by what all unknowns above it do: its own prior, and how well that fits, are mixed from theirs.
+    A joint accelerates by what all unknowns above it do: their priors, and how well those fit, are mixed. It is
+    smoothed little where they are loose (a knee that bends) and much where they are tight (along the thigh): each
+    direction that the covariance and the accelerations have in common is widened by its own factor.
     """
-    variance = np.trace(blocks, axis1=2, axis2=3)
-    share = (moves**2).sum(2) / acceleration.weight
-    prior = share.sum(-1)
+    scaled = moves / np.sqrt(acceleration.weight)
+    prior = scaled @ scaled.transpose(0, 1, 3, 2)
+    size = np.trace(prior, axis1=2, axis2=3)[..., None, None]
+    root = np.linalg.cholesky(prior + (_SINGULAR * size + _NOTHING) * np.eye(3))
+    inverse = np.linalg.inv(root)
+    f, axes = np.linalg.eigh(inverse @ blocks @ inverse.transpose(0, 1, 3, 2))
+    share = (axes.transpose(0, 1, 3, 2) @ inverse @ scaled) ** 2
     stated = response.doubt(response.grid())
     noise_part = noise.spread * response.noise_part(acceleration.noise_power)
-    prior_part = (share / np.maximum(prior, 1e-300)[..., None]) @ response.prior_part(acceleration.motion_power)
+    prior_part = share @ response.prior_part(acceleration.motion_power)
     ratio = np.log((noise_part + prior_part) / stated)
     # log F falls with log m: look up over F itself, reversed.
-    place = np.interp(np.log(np.maximum(variance, 1e-300) / np.maximum(prior, 1e-300)), np.log(stated[::-1]), _PLACES)
+    place = np.interp(np.log(np.maximum(f, 1e-300)), np.log(stated[::-1]), _PLACES)
     low = np.minimum(place.astype(int), len(stated) - 2)
     at = np.take_along_axis(ratio, low[..., None], -1)[..., 0]
     after = np.take_along_axis(ratio, low[..., None] + 1, -1)[..., 0]
-    return np.exp(at + (place - low) * (after - at))
+    factor = np.exp(0.5 * (at + (place - low) * (after - at)))
+    return root @ (axes * factor[..., None, :]) @ axes.transpose(0, 1, 3, 2) @ inverse
 
 
 _PLACES = np.arange(len(response.grid()))[::-1].astype(float)
@@ -109,9 +119,9 @@ def _moves(packed: PackedTree, system: System, times: np.ndarray) -> np.ndarray:
 
 def _blocks(moves: np.ndarray, cov: np.ndarray) -> np.ndarray:
     """(t b 3 3): ``J C J'`` of each block of three rows."""
-    n_times, _, _, n = moves.shape
-    wide = moves.reshape(n_times, -1, n) @ cov
-    return np.matmul(wide.reshape(moves.shape), moves.transpose(0, 1, 3, 2))
+    out = np.empty((*moves.shape[:2], 3, 3))
+    tree_spread.covariances(moves, np.ascontiguousarray(cov), out)
+    return out
 
 
 def _constant(
@@ -123,30 +133,35 @@ def _constant(
     moves: np.ndarray,
     times: np.ndarray,
 ) -> np.ndarray:
-    """(t b 3 3) at some instants: what is wrong by the same all the time, and what no keypoint shows."""
-    total = moves @ sensitivity(packed, measures, system, times)[:, None]
-    n_joints, world = len(packed.parent), system.placed.world[times]
-    total[:, :n_joints] += _lengthened(packed, measures.free, world)
-    blocks = (total @ measures_cov) @ total.transpose(0, 1, 3, 2)
+    """(t b 3 3) at some instants: what is wrong by the same all the time, and what no keypoint shows.
+
+    Poses give way to both, so that the keypoints stay where they were seen.
+    """
+    full, unseen_variance = _with_unseen(packed)
+    follow = sensitivity(packed, full, measures, system, times)
+    total = moves @ follow[:, None]
+    m, n_joints, world = len(measures.free), len(packed.parent), system.placed.world[times]
+    total[:, :n_joints, :, :m] += _lengthened(packed, measures.free, world)
+    total[..., m:] += _moves(full, system, times)[..., packed.n :]
+    blocks = (total @ block_diag(measures_cov, np.diag(unseen_variance))) @ total.transpose(0, 1, 3, 2)
     told = measures.free[measures.free[:, 0] == 0, 1]
     untold = np.setdiff1d(np.arange(1, n_joints), told)
     apart = _lengthened(packed, np.stack([np.zeros_like(untold), untold], axis=1), world)
     blocks[:, :n_joints] += (apart * measures.usual_sigma[untold] ** 2) @ apart.transpose(0, 1, 3, 2)
     if noise.bias > 0:
         blocks += noise.bias * noise.spread * _blocks(moves, np.linalg.inv(system.matrix[times]))
-    unseen, variance = _unseen(packed)
-    return blocks + _blocks(_moves(unseen, system, times), np.diag(variance)) if len(variance) > 3 else blocks
+    return blocks
 
 
-def _unseen(packed: PackedTree) -> tuple[PackedTree, np.ndarray]:
-    """The tree with only those unknowns that no keypoint shows, and their variances: what people do at all."""
-    column, variance = np.full_like(packed.column, -1), [0.0] * 3
+def _with_unseen(packed: PackedTree) -> tuple[PackedTree, np.ndarray]:
+    """The tree with unknowns that no keypoint shows after the others, and their variances: what people do at all."""
+    column, variance = packed.column.copy(), []
     for j, kind in enumerate(packed.kind):
         for a in range(min(kind, 3)):
-            if packed.column[j, a] < 0:
-                column[j, a] = len(variance)
+            if column[j, a] < 0:
+                column[j, a] = packed.n + len(variance)
                 variance.append(packed.spread[j, a] ** 2)
-    return replace(packed, column=column, n=len(variance)), np.array(variance)
+    return replace(packed, column=column, n=packed.n + len(variance)), np.array(variance)
 
 
 def _lengthened(packed: PackedTree, measures: np.ndarray, world: np.ndarray) -> np.ndarray:

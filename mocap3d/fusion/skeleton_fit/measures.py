@@ -4,28 +4,38 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from mocap3d.errors import FusionError
+from mocap3d.fusion.skeleton_fit.habit import eased, habitual
 from mocap3d.fusion.skeleton_fit.packed_tree import PackedTree, ancestry
 from mocap3d.skeletons.kinematics import KinematicTree, Placement
 from mocap3d.skeletons.naming import did_you_mean
 
+HABIT = 4
+"""After a length, 0, and the three parts of an offset, in ``Measures.free``."""
 SYMMETRY_M = 0.003
 """One sigma between left and right; legs differ by 5 mm on average (Knutson 2005, Chiropr Osteopat 13:11)."""
 _MEASURED_M = 0.003
 """One sigma of a length that somebody measured on the person."""
+STATED_M = 0.01
+"""One sigma of a height that somebody stated."""
 _USUAL_HEIGHT_M = 1.70
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measures:
-    """Lengths (j) and offsets (k 3), and which of them are estimated, as ``solve.tree.border`` lists them."""
+    """Lengths (j), offsets (k 3) and habits (n); which of them are estimated, as ``tree_normal.border`` lists them."""
 
     height_m: float
     length: np.ndarray
     offset: np.ndarray
+    habit: np.ndarray
+    """How far each unknown's ease is from the usual (rad), with the ease that makes: see ``habit``."""
+    ease: np.ndarray
+    ease_turn: np.ndarray
     free: np.ndarray
-    """(m 2): (0, joint) for a length, (1 + axis, keypoint) for a part of an offset."""
+    """(m 2): (0, joint) for a length, (1 + axis, keypoint) for a part of an offset, (HABIT, unknown)."""
     known_by: np.ndarray
     """(k q): the estimated ones that move each keypoint, -1 beyond the last."""
     mean: np.ndarray
@@ -38,37 +48,69 @@ class Measures:
     @property
     def values(self) -> np.ndarray:
         """(m)"""
-        return np.array([self.length[i] if what == 0 else self.offset[i, what - 1] for what, i in self.free])
+        habits = self.free[self.free[:, 0] == HABIT, 1]
+        return np.r_[_listed(self.free, self.length, self.offset), self.habit[habits]]
 
-    def moved(self, step: np.ndarray) -> "Measures":
+    def moved(self, packed: PackedTree, step: np.ndarray) -> "Measures":
         """With a step (m) added; no length falls below a third of the usual."""
-        length, offset = self.length.copy(), self.offset.copy()
+        length, offset, habit = self.length.copy(), self.offset.copy(), self.habit.copy()
         for (what, i), mean, change in zip(self.free, self.mean, step, strict=True):
             if what == 0:
                 length[i] = max(length[i] + change, mean / 3)
+            elif what == HABIT:
+                habit[i] += change
             else:
                 offset[i, what - 1] += change
-        return replace(self, length=length, offset=offset)
+        ease, ease_turn = eased(packed, habit)
+        return replace(self, length=length, offset=offset, habit=habit, ease=ease, ease_turn=ease_turn)
 
 
 def expected_measures(
-    packed: PackedTree, placements: tuple[Placement | None, ...], height_m: float, measured_m: Mapping[str, float]
+    packed: PackedTree,
+    placements: tuple[Placement | None, ...],
+    height_m: float,
+    measured_m: Mapping[str, float],
+    height_sigma_m: float = STATED_M,
 ) -> Measures:
-    """Those of people of that height; ``measured_m`` by joint, segment, or either without its side (femur)."""
+    """Those of people of that height; ``measured_m`` by joint, segment, or either without its side (femur).
+
+    All grow with the height: where that is uncertain they are uncertain together, and tell it as well as each other.
+    """
     joints = packed.tree.joints
     length = np.array([joint.length_ratio for joint in joints]) * height_m
+    grows = np.ones(len(length))
     sigma = np.array([joint.length_ratio_sigma for joint in joints]) * height_m
     for name, value in measured_m.items():
         for j in _measured_joints(packed.tree, name):
-            length[j], sigma[j] = value, _MEASURED_M
+            length[j], sigma[j], grows[j] = value, _MEASURED_M, 0.0
     zero = (0.0, 0.0, 0.0)
     offset = np.array([p.offset_ratio if p else zero for p in placements]).reshape(-1, 3) * height_m
     offset_sigma = np.array([p.sigma_ratio if p else zero for p in placements]).reshape(-1, 3) * height_m
     free = _free(packed, offset_sigma)
-    mean = np.array([length[i] if what == 0 else offset[i, what - 1] for what, i in free])
-    spread = np.array([sigma[i] if what == 0 else offset_sigma[i, what - 1] for what, i in free])
-    information = np.diag(1 / spread**2) + _symmetry(packed, placements, free)
-    return Measures(height_m, length, offset, free, _movers(packed, free), mean, sigma, information)
+    mean, spread = _listed(free, length, offset), _listed(free, sigma, offset_sigma)
+    together = mean * np.array([grows[i] if what == 0 else 1.0 for what, i in free]) * height_sigma_m / height_m
+    information = np.linalg.inv(np.diag(spread**2) + np.outer(together, together))
+    information += _symmetry(packed, placements, free)
+    habits = habitual(packed)
+    free = np.r_[free, [(HABIT, c) for c in habits]]
+    return Measures(
+        height_m,
+        length,
+        offset,
+        np.zeros(packed.n),
+        packed.ease,
+        packed.ease_turn,
+        free,
+        _movers(packed, free),
+        np.r_[mean, np.zeros(len(habits))],
+        sigma,
+        np.asarray(block_diag(information, np.diag([1 / among**2 for among in habits.values()]))),
+    )
+
+
+def _listed(free: np.ndarray, of_length: np.ndarray, of_offset: np.ndarray) -> np.ndarray:
+    """The values of lengths and parts of offsets, in the order of ``Measures.free``."""
+    return np.array([of_length[i] if what == 0 else of_offset[i, what - 1] for what, i in free if what != HABIT])
 
 
 def told_height_m(packed: PackedTree, p: np.ndarray) -> float:
@@ -117,7 +159,9 @@ def _free(packed: PackedTree, offset_sigma: np.ndarray) -> np.ndarray:
 def _movers(packed: PackedTree, free: np.ndarray) -> np.ndarray:
     below = ancestry(packed.parent)
     lists = [
-        [m for m, (what, i) in enumerate(free) if (below[i, anchor] if what == 0 else i == k)] if anchor >= 0 else []
+        [m for m, (what, i) in enumerate(free) if what != HABIT and (below[i, anchor] if what == 0 else i == k)]
+        if anchor >= 0
+        else []
         for k, anchor in enumerate(packed.anchor)
     ]
     longest = max(map(len, lists), default=0)

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from mocap3d.errors import FusionError
 from mocap3d.skeletons.kinematics import JointKind, KinematicTree, Placement
 from mocap3d.solve import tree as kernels
-from mocap3d.solve.turns import turn_about
 
 _LEVER = 0.02
 """Of body height: a degree of freedom that moves no keypoint farther per radian is not told by the keypoints."""
@@ -84,7 +84,7 @@ def pack_tree(tree: KinematicTree, placements: tuple[Placement | None, ...], see
         segment,
         np.array([p is not None and np.linalg.norm(p.offset_ratio) < _NEAR for p in placements], bool),
         ease,
-        np.stack([_turn_zxy(ease[j]) if kind[j] == 3 else np.eye(3) for j in range(n_joints)]),
+        np.where(kind[:, None, None] == 3, Rotation.from_euler("ZXY", ease).as_matrix(), np.eye(3)),
         spread,
         least,
         most,
@@ -98,15 +98,6 @@ def sense_of(axis: tuple[float, float, float]) -> float:
     if max(map(abs, axis)) < 1:
         raise FusionError(f"a joint that turns freely has the axis {axis}. Needed: x, y or z of its segment.")
     return float(np.sign(sum(axis)))
-
-
-def _turn_zxy(angles: np.ndarray) -> np.ndarray:
-    out = np.eye(3)
-    for axis, angle in zip(np.eye(3)[[2, 0, 1]], angles, strict=True):
-        turn = np.empty((3, 3))
-        turn_about(axis, float(angle), turn)
-        out = out @ turn
-    return out
 
 
 def _with_unknowns(packed: PackedTree, placements: tuple[Placement | None, ...]) -> PackedTree:

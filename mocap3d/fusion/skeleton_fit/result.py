@@ -7,7 +7,7 @@ import torch
 
 from mocap3d.fusion.skeleton_fit.body import Body
 from mocap3d.fusion.skeleton_fit.doubt import Doubt
-from mocap3d.fusion.skeleton_fit.measures import SYMMETRY_M
+from mocap3d.fusion.skeleton_fit.measures import HABIT, SYMMETRY_M
 from mocap3d.fusion.skeleton_fit.pose import Placed, Poses
 from mocap3d.session.records import Motion, Person, Provenance, Tracks2D
 from mocap3d.skeletons.kinematics import KinematicTree, ScaledSkeleton
@@ -103,7 +103,7 @@ def _scaled(body: Body, tree: KinematicTree, skeleton: Skeleton) -> ScaledSkelet
     for (what, i), variance in zip(measures.free, np.diag(body.measures_cov), strict=True):
         if what == 0:
             length_sigma[i] = np.sqrt(variance)
-        else:
+        elif what != HABIT:
             offset_sigma[i, what - 1] = np.sqrt(variance)
     for j, joint in enumerate(tree.joints):
         if j not in told and joint.mirror in told:  # a limb that is never seen is as long as the other side's

@@ -8,7 +8,7 @@ bent knee or elbow; else it stays at ease.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial.transform import Rotation, Slerp
+from scipy.spatial.transform import Rotation
 
 from mocap3d.fusion.skeleton_fit.measures import Measures
 from mocap3d.fusion.skeleton_fit.packed_tree import PackedTree
@@ -199,13 +199,13 @@ def _best_angle(match: np.ndarray, axis: np.ndarray) -> np.ndarray:
 
 def _between(key_poses: Poses, keys: np.ndarray, poses: Poses) -> None:
     """Interpolated poses at all instants, held before the first and after the last key."""
+    after = np.minimum(np.arange(len(keys)) + 1, len(keys) - 1)
     at = np.clip(np.arange(len(poses.root)), keys[0], keys[-1])
-    for c in range(3):
-        poses.root[:, c] = np.interp(at, keys, key_poses.root[:, c])
-    for j in range(poses.turn.shape[1]):
-        if len(keys) == 1:
-            poses.turn[:, j] = key_poses.turn[0, j]
-        else:
-            poses.turn[:, j] = Slerp(keys, Rotation.from_matrix(key_poses.turn[:, j]))(at).as_matrix()
-        for a in range(2):
-            poses.angle[:, j, a] = np.interp(at, keys, key_poses.angle[:, j, a])
+    low = np.searchsorted(keys, at, side="right") - 1
+    share = ((at - keys[low]) / np.maximum(keys[after] - keys, 1)[low])[:, None, None]
+    root, turn, angle = key_poses.root, key_poses.turn, key_poses.angle
+    poses.root[:] = root[low] + share[:, 0] * (root[after] - root)[low]
+    poses.angle[:] = angle[low] + share * (angle[after] - angle)[low]
+    apart = Rotation.from_matrix((turn.transpose(0, 1, 3, 2) @ turn[after]).reshape(-1, 3, 3)).as_rotvec()
+    part = share * apart.reshape(*turn.shape[:2], 3)[low]
+    poses.turn[:] = turn[low] @ Rotation.from_rotvec(part.reshape(-1, 3)).as_matrix().reshape(poses.turn.shape)

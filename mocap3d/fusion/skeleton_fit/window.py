@@ -7,12 +7,13 @@ for the measures.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mocap3d.fusion.noise import independent_instants
-from mocap3d.fusion.skeleton_fit.measures import Measures
+from mocap3d.fusion.skeleton_fit.habit import habit_border
+from mocap3d.fusion.skeleton_fit.measures import HABIT, Measures
 from mocap3d.fusion.skeleton_fit.packed_tree import PackedTree
 from mocap3d.fusion.skeleton_fit.pose import Placed, Poses, place
 from mocap3d.session.records import NoiseModel
@@ -98,6 +99,8 @@ class System:
     gradient: np.ndarray
     w: np.ndarray
     cost: float
+    poses: Poses
+    ease_weight: np.ndarray
 
     def factor(self, caution: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
         """See ``solve.chain.factor``; ``caution`` makes steps shorter (Marquardt 1963)."""
@@ -117,15 +120,14 @@ def linearised(packed: PackedTree, measures: Measures, poses: Poses, data: Data,
     h, g = np.zeros((n_times, 6, n_points)), np.zeros((n_times, 3, n_points))
     cost = data.linearise(placed.x, h, g)
     matrix, gradient = np.empty((n_times, n, n)), np.empty((n_times, n))
-    tree = (packed.parent, packed.kind, packed.axes, packed.column)
-    tree_normal.normal(*tree, packed.segment, placed.world, placed.joint, placed.x, h, g, matrix, gradient)
+    _tell(packed, placed, h, g, matrix, gradient)
     cost += tree_priors.linearise_posture(
         packed.kind,
         packed.column,
         poses.turn,
         poses.angle,
-        packed.ease,
-        packed.ease_turn,
+        measures.ease,
+        measures.ease_turn,
         prior.ease_weight,
         packed.least,
         packed.most,
@@ -139,7 +141,7 @@ def linearised(packed: PackedTree, measures: Measures, poses: Poses, data: Data,
             packed.kind, packed.column, poses.root, poses.turn, poses.angle, prior.motion, _HUBER_MOTION, gradient, w
         )
     matrix[:, range(n), range(n)] += _DAMPING
-    return System(placed, h, g, matrix, gradient, w, cost)
+    return System(placed, h, g, matrix, gradient, w, cost, poses, prior.ease_weight)
 
 
 def solve_poses(
@@ -190,7 +192,7 @@ def solve_measures(
     for _ in range(steps):
         schur, pull, responses = _reduced(packed, measures, systems, persistence, caution)
         step = -np.linalg.solve(schur, pull)
-        tried = measures.moved(step)
+        tried = measures.moved(packed, step)
         moved = [poses.copy() for poses, _ in windows]
         for poses, response in zip(moved, responses, strict=True):
             move = -(response[..., 0] + response[..., 1:] @ step)
@@ -227,7 +229,7 @@ def _reduced(
         sides = np.concatenate([system.gradient[..., None], mixed], axis=-1)
         response = np.empty_like(sides)
         chain.solve(inv_pivot, lower, system.w, sides, response)
-        both = np.tensordot(mixed, response, axes=((0, 1), (0, 1)))
+        both = chain.inner(mixed, response)
         schur = schur + own - both[:, 1:]
         pull = pull + own_pull - both[:, 0]
         responses.append(response)
@@ -243,19 +245,42 @@ def _border(packed: PackedTree, measures: Measures, system: System) -> tuple[np.
     placed = system.placed
     arrays = (placed.world, placed.joint, placed.x, system.h, system.g)
     tree_normal.border(*tree, measures.free, measures.known_by, *arrays, mixed, own, pull)
+    habits = np.flatnonzero(measures.free[:, 0] == HABIT)
+    own_mixed, own_own, own_pull = habit_border(
+        packed, measures.ease, measures.ease_turn, system.ease_weight, system.poses
+    )
+    unknowns = measures.free[habits, 1]
+    mixed[:, :, habits] = own_mixed[:, :, unknowns]
+    own[habits, habits] = own_own.sum(0)[unknowns]
+    pull[habits] = own_pull.sum(0)[unknowns]
     return mixed, own, pull
 
 
-def sensitivity(packed: PackedTree, measures: Measures, system: System, times: np.ndarray) -> np.ndarray:
-    """(n_times n m): how the poses at some instants follow the measures, which are off by the same all the time."""
-    part = System(
-        Placed(system.placed.world[times], system.placed.joint[times], system.placed.x[times]),
-        system.h[times],
-        system.g[times],
-        system.matrix[times],
-        system.gradient[times],
-        system.w[times],
-        system.cost,
+def sensitivity(
+    packed: PackedTree, full: PackedTree, measures: Measures, system: System, times: np.ndarray
+) -> np.ndarray:
+    """(n_times n m+u): how the poses at some instants follow what is off by the same all the time.
+
+    That is the measures (m), and the unknowns of the ``full`` tree beyond those of ``packed`` (u).
+    """
+    placed = system.placed
+    part = replace(
+        system,
+        placed=Placed(placed.world[times], placed.joint[times], placed.x[times]),
+        h=system.h[times],
+        g=system.g[times],
+        gradient=system.gradient[times],
+        poses=Poses(system.poses.root[times], system.poses.turn[times], system.poses.angle[times]),
     )
     mixed, _, _ = _border(packed, measures, part)
-    return -np.linalg.solve(part.matrix, mixed)
+    told = np.empty((len(times), full.n, full.n))
+    _tell(full, part.placed, part.h, part.g, told, np.empty((len(times), full.n)))
+    return -np.linalg.solve(system.matrix[times], np.concatenate([mixed, told[:, : packed.n, packed.n :]], axis=2))
+
+
+def _tell(
+    packed: PackedTree, placed: Placed, h: np.ndarray, g: np.ndarray, matrix: np.ndarray, gradient: np.ndarray
+) -> None:
+    """Fill in what the keypoints say of the unknowns."""
+    tree = (packed.parent, packed.kind, packed.axes, packed.column)
+    tree_normal.normal(*tree, packed.segment, placed.world, placed.joint, placed.x, h, g, matrix, gradient)
