@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 
 from mocap3d.synchronisation.epipolar import change, contradiction, plane_of
 from mocap3d.synchronisation.search import Pair, frame_at
-from mocap3d.synchronisation.sightings import Sightings, median_size
+from mocap3d.synchronisation.sightings import Sightings, baseline_of, median_size
 
 SAMPLE = 2000
 """Frames of the first view of each pair, evenly spread."""
@@ -35,6 +35,7 @@ class Clocks:
     drift: Float[np.ndarray, " v"]
     """Seconds per second; 0 for the first view."""
     drift_sigma: Float[np.ndarray, " v"]
+    """Infinite where no drift was asked for."""
     middle_s: float
 
 
@@ -50,9 +51,11 @@ class _Evidence:
 
 
 def refined(
-    views: Sequence[Sightings], pairs: Sequence[Pair], offset_s: Float[np.ndarray, " v"], *, with_drift: bool
+    views: Sequence[Sightings], pairs: Sequence[Pair], offset_s: Float[np.ndarray, " v"], drifting: Sequence[int] = ()
 ) -> Clocks:
     """Gauss-Newton from offsets right to a few frames; robust, and blind to what is constant of the errors.
+
+    ``drifting`` are the numbers of the views whose clocks may be fast or slow.
 
     The covariance is that of clusters (Liang and Zeger 1986), of one time as well as of one keypoint in one pair of
     views: errors may last, and a detector may err with the pose.
@@ -61,7 +64,7 @@ def refined(
     middle_s = (start_s + max(float(view.t_s[-1]) for view in views)) / 2
     n = len(views)
     unknowns = np.concatenate([offset_s, np.zeros(n)])
-    free = np.r_[1:n, n + 1 : 2 * n] if with_drift else np.arange(1, n)
+    free = np.array([*range(1, n), *(n + view for view in drifting)])
     covariance = np.full((2 * n, 2 * n), np.nan)
     for _ in range(STEPS):
         evidence = [_evidence(views, pair, unknowns[:n], unknowns[n:], middle_s) for pair in pairs]
@@ -71,7 +74,7 @@ def refined(
             break
     sigma = np.sqrt(np.diag(covariance))
     sigma[[0, n]] = 0.0
-    return Clocks(unknowns[:n], sigma[:n], unknowns[n:], sigma[n:] if with_drift else np.zeros(n), middle_s)
+    return Clocks(unknowns[:n], sigma[:n], unknowns[n:], sigma[n:], middle_s)
 
 
 def _evidence(
@@ -90,8 +93,7 @@ def _evidence(
     instants, frame, late_s = instants[is_there], frame[is_there], (wanted_s - b.t_s[frame])[is_there]
     if not len(instants):
         return None
-    baseline = b.centre_in_world - a.centre_in_world
-    baseline = baseline / max(float(np.linalg.norm(baseline)), 1e-9)
+    baseline = baseline_of(a, b)
     ray_b, turn_b = b.at(frame, late_s)
     columns = [_columns(baseline, a.ray[instants, p], ray_b, turn_b) for p in range(a.ray.shape[1])]
     error, rate = (np.concatenate(each, 1) for each in zip(*columns, strict=True))

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mocap3d.synchronisation.epipolar import contradiction, plane_of
-from mocap3d.synchronisation.sightings import Sightings
+from mocap3d.synchronisation.sightings import Sightings, baseline_of
 
 SAMPLE = 240
 """Instants per pair: those at which most moves."""
@@ -41,8 +41,7 @@ class Agreement:
 
 def agreement(a: Sightings, b: Sightings, lags_s: Float[np.ndarray, " l"]) -> Agreement:
     """Of the instants of ``a`` with ``b`` at as much later as each of ``lags_s`` says."""
-    baseline = b.centre_in_world - a.centre_in_world
-    baseline = baseline / max(float(np.linalg.norm(baseline)), 1e-9)
+    baseline = baseline_of(a, b)
     instants = _lively(a)
     frame, is_there = frame_at(b, a.t_s[instants, None] + lags_s)
     by_keypoint = np.ascontiguousarray(b.ray.transpose(2, 3, 1, 0), dtype=np.float32)  # (k 3 q n)
@@ -57,8 +56,10 @@ def agreement(a: Sightings, b: Sightings, lags_s: Float[np.ndarray, " l"]) -> Ag
 
 def frame_at(view: Sightings, t_s: Float[np.ndarray, "*b"]) -> tuple[Int[np.ndarray, "*b"], Bool[np.ndarray, "*b"]]:
     """The nearest frame, and whether it is at most half a frame away."""
-    after = np.searchsorted(view.t_s, t_s).clip(1, max(len(view.t_s) - 1, 1))
-    nearest = np.where(t_s - view.t_s[after - 1] < view.t_s[after] - t_s, after - 1, after)
+    last = len(view.t_s) - 1
+    after = np.searchsorted(view.t_s, t_s).clip(0, last)
+    before = (after - 1).clip(0)
+    nearest = np.where(t_s - view.t_s[before] < view.t_s[after] - t_s, before, after)
     return nearest, np.abs(view.t_s[nearest] - t_s) <= 0.51 * view.step_s
 
 

@@ -31,8 +31,8 @@ class Sightings:
 
     @property
     def step_s(self) -> float:
-        """From frame to frame."""
-        return float(np.median(np.diff(self.t_s))) if len(self.t_s) > 1 else np.inf
+        """From frame to frame; a second where there is one only."""
+        return float(np.median(np.diff(self.t_s))) if len(self.t_s) > 1 else 1.0
 
     def at(
         self, frame: Int[np.ndarray, " s"], late_s: Float[np.ndarray, " s"]
@@ -97,3 +97,9 @@ def median_size(apart: Float[np.ndarray, "*b k 3"]) -> Float[np.ndarray, "*b"]:
     n_known = np.isfinite(size).sum(-1)
     middle = np.take_along_axis(size, np.maximum(n_known - 1, 0)[..., None] // 2, -1)[..., 0]
     return np.where(n_known > 0, middle, np.inf)
+
+
+def baseline_of(a: Sightings, b: Sightings) -> Float[np.ndarray, " 3"]:
+    """Unit vector from the first camera to the second; 0 where they stand in one place, and nothing can be told."""
+    apart = b.centre_in_world - a.centre_in_world
+    return apart / max(float(np.linalg.norm(apart)), 1e-9)

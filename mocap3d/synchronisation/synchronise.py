@@ -114,15 +114,15 @@ def synchronise(
 
 
 def _fitted(views: Sequence[Sightings], pairs: Sequence[Pair], offset_s: Float[np.ndarray, " v"]) -> Clocks:
-    """With the drifts of all clocks where the recording is long enough and any of them shows."""
-    steady = refined(views, pairs, offset_s, with_drift=False)
+    """With the drift of those clocks that show one, where the recording is long enough."""
+    steady = refined(views, pairs, offset_s)
     span_s = max(float(view.t_s[-1]) for view in views) - min(float(view.t_s[0]) for view in views)
     if span_s < _LONG_ENOUGH_S:
         return steady
-    drifting = refined(views, pairs, steady.offset_s, with_drift=True)
+    drifting = refined(views, pairs, steady.offset_s, range(1, len(views)))
     frame_s = min(view.step_s for view in views)
     shows = np.abs(drifting.drift) > np.maximum(_DRIFT_SIGMAS * drifting.drift_sigma, _DRIFT_FRAMES * frame_s / span_s)
-    return drifting if shows.any() else steady
+    return refined(views, pairs, steady.offset_s, np.flatnonzero(shows).tolist()) if shows.any() else steady
 
 
 def _clearness(

@@ -120,7 +120,7 @@ def test_a_slow_clock_shows():
     found["cam02"] = replace(fine, frame=frames, n_frames=seen.n_frames, **fields)
     clocks = synchronise(session(scene), found, scene.rig, SyncOptions(max_offset_s=1.0))
     assert clocks[1].drift == pytest.approx(1 / clock - 1, rel=0.15)
-    assert abs(clocks[2].drift) < 2e-4
+    assert clocks[2].drift == 0
 
 
 def test_one_view_is_not_enough():
@@ -140,13 +140,14 @@ def test_cameras_that_move_are_refused():
         synchronise(session(scene), started(scene, (0, 0, 0)), rig)
 
 
-def test_too_short_a_recording_is_not_clear():
+@pytest.mark.parametrize("n_frames", [1, 2])
+def test_too_short_a_recording_is_not_clear(n_frames):
     scene = filmed_finely()
     short = {}
     for view, seen in started(scene, (0, 0, 0)).items():
-        keep = seen.frame < 2
+        keep = seen.frame < n_frames
         rows = {name: getattr(seen, name)[keep] for name in ("frame", "person", "box_px", "uv_px", "cov_px2")}
-        short[view] = replace(seen, n_frames=2, log_weight=seen.log_weight[keep], **rows)
+        short[view] = replace(seen, n_frames=n_frames, log_weight=seen.log_weight[keep], **rows)
     clocks = synchronise(session(scene), short, scene.rig)
     assert not any(clock.is_clear for clock in clocks[1:])
 
