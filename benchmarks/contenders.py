@@ -32,7 +32,7 @@ class Contender:
 
 def tuned(condition: str, pairs: str) -> dict[str, object]:
     """aniposelib's settings for a condition; its published ones where nothing better was found."""
-    found = json.loads(SETTINGS.read_text()) if SETTINGS.exists() else {}
+    found = json.loads(SETTINGS.read_text(encoding="utf-8")) if SETTINGS.exists() else {}
     return found.get(condition, {}).get(pairs, PUBLISHED) | {"pairs": pairs}
 
 

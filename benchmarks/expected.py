@@ -35,13 +35,16 @@ def _all(folder: Path) -> list[Expected]:
     videos = folder / "tfjs"
     return [
         _coco(folder / "coco_785.json", folder / "000000000785.jpg"),
-        Expected(videos / "pose_1.mp4", _named(json.loads((videos / "pose_1.json").read_text()))),
-        Expected(videos / "pose_squats.mp4", _numbered(json.loads((videos / "pose_squats.full.json").read_text()))),
+        Expected(videos / "pose_1.mp4", _named(json.loads((videos / "pose_1.json").read_text(encoding="utf-8")))),
+        Expected(
+            videos / "pose_squats.mp4",
+            _numbered(json.loads((videos / "pose_squats.full.json").read_text(encoding="utf-8"))),
+        ),
     ]
 
 
 def _coco(annotations: Path, picture: Path) -> Expected:
-    table = json.loads(annotations.read_text())
+    table = json.loads(annotations.read_text(encoding="utf-8"))
     names = [_ours(name) for name in table["categories"][0]["keypoints"]]
     points = np.array(table["annotations"][0]["keypoints"], float).reshape(-1, 3)
     points[points[:, 2] != _VISIBLE] = np.nan

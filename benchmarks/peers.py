@@ -15,13 +15,13 @@ WITHOUT_DEPENDENCIES = "pose2sim==0.10.49"
 def peers_python() -> Path:
     """The interpreter of the peers' environment; installs it from PyPI when it is absent or out of date."""
     python = FOLDER / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    wanted = f"{WITHOUT_DEPENDENCIES}\n{REQUIREMENTS.read_text()}"
+    wanted = f"{WITHOUT_DEPENDENCIES}\n{REQUIREMENTS.read_text(encoding='utf-8')}"
     stamp = FOLDER / "installed.txt"
-    if not stamp.exists() or stamp.read_text() != wanted:
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
         print(f"Installing aniposelib and Pose2Sim into {FOLDER} (about 1.3 GB, once) ...", flush=True)
         venv.create(FOLDER, with_pip=True, clear=True)
         install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*install, "--requirement", str(REQUIREMENTS)], check=True)
         subprocess.run([*install, "--no-deps", WITHOUT_DEPENDENCIES], check=True)
-        stamp.write_text(wanted)  # last: an interrupted installation starts again
+        stamp.write_text(wanted, encoding="utf-8")  # last: an interrupted installation starts again
     return python

@@ -82,4 +82,6 @@ def write_json(rows: Sequence[Row], settings: dict[str, object], path: Path) -> 
         "processor": platform.processor() or platform.machine(),
         "python": platform.python_version(),
     }
-    path.write_text(json.dumps({**machine, "asked": asked, "rows": [row.to_json() for row in rows]}, indent=1))
+    path.write_text(
+        json.dumps({**machine, "asked": asked, "rows": [row.to_json() for row in rows]}, indent=1), encoding="utf-8"
+    )

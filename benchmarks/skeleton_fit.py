@@ -74,7 +74,7 @@ def measure_accuracy(options: argparse.Namespace) -> None:
         print(clip.name, json.dumps({k: v for k, v in results[-1].items() if not isinstance(v, dict)}), flush=True)
     print(table(results))
     if options.out:
-        options.out.write_text(json.dumps(results, indent=1))
+        options.out.write_text(json.dumps(results, indent=1), encoding="utf-8")
 
 
 def fitted(workload: Workload, *, threads: int = 0) -> tuple[Motion, float]:

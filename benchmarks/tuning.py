@@ -33,7 +33,7 @@ GRID: dict[str, tuple[float, ...]] = {
 
 def tune_peers(n_frames: int, seeds: tuple[int, ...]) -> None:
     """Walks for every condition, and stores what was found after each."""
-    found = json.loads(SETTINGS.read_text()) if SETTINGS.exists() else {}
+    found = json.loads(SETTINGS.read_text(encoding="utf-8")) if SETTINGS.exists() else {}
     for condition, standard in CONDITIONS.items():
         options = [replace(standard, n_frames=n_frames, seed=seed) for seed in seeds]
         with tempfile.TemporaryDirectory() as folder, start_worker("peers") as worker:
@@ -43,7 +43,7 @@ def tune_peers(n_frames: int, seeds: tuple[int, ...]) -> None:
                 best, mpjpe_mm = walk(_mpjpe_mm(worker, scenes, pairs), best, budget=budget)
                 found[condition][pairs] = best
                 CONSOLE.print(f"{condition}, {pairs}: {mpjpe_mm:.3f} mm with {best}")
-        SETTINGS.write_text(json.dumps(found, indent=1) + "\n")
+        SETTINGS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def _mpjpe_mm(worker: Worker, scenes: list[Scene], pairs: str) -> Callable[[Settings], float]:

@@ -50,7 +50,7 @@ def unpack(wheel: Path, root: Path) -> None:
 def _download(folder: Path) -> Path:
     """The wheel, by pip: it knows the user's mirrors and proxies, and checks the hash."""
     wanted = folder / "wanted.txt"
-    wanted.write_text(PACKAGE + "\n")
+    wanted.write_text(PACKAGE + "\n", encoding="utf-8")
     quiet = ["--quiet", "--disable-pip-version-check", "--retries", "1", "--timeout", "10"]
     command = [sys.executable, "-m", "pip", "download", *quiet, "--no-deps", "--only-binary", ":all:"]
     done = subprocess.run(

@@ -49,5 +49,5 @@ def worst_px(camera: Camera, expected: np.ndarray, points_m: np.ndarray = POINTS
 def written(path: Path, text: str) -> Path:
     """A file with that text."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return path

@@ -40,7 +40,7 @@ def _corners(grey: np.ndarray, pattern: tuple[int, int], window_px: int | None):
 
 def charuco_table(path: Path, size_px: tuple[int, int]) -> TargetObservations:
     """Corners as Caliscope found them and wrote them to a table."""
-    with path.open() as file:
+    with path.open(encoding="utf-8") as file:
         rows = [
             [float(row[key]) for key in ("cam_id", "sync_index", "keypoint_id", "img_loc_x", "img_loc_y")]
             + [float(row["obj_loc_x"]), float(row["obj_loc_y"])]

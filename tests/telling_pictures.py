@@ -45,7 +45,7 @@ def write_telling_session(scene: Scene, root: Path) -> Path:
     """videos/<view>/*.png, calibration.toml and session.toml."""
     rig = small_rig(scene.rig)
     write_calibration(rig, root / "calibration.toml")
-    (root / "session.toml").write_text(f"rate = {scene.rate}\n")
+    (root / "session.toml").write_text(f"rate = {scene.rate}\n", encoding="utf-8")
     for v, (view, camera) in enumerate(rig.cameras.items()):
         folder = root / "videos" / view
         folder.mkdir(parents=True)

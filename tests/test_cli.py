@@ -1,6 +1,7 @@
 """The command line as a user meets it: what it prints where, which flags win, and what is left on disk."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,16 @@ def test_help_answers_at_once():
 def test_help_imports_nothing_heavy():
     code = f"import sys; from mocap3d.cli import main; main(['--help']); sys.exit(bool({HEAVY!r} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
+
+
+def test_names_that_a_console_cannot_show_are_escaped(tmp_path):
+    """A Windows of Latin letters, its output sent to a file."""
+    command = [sys.executable, "-m", "mocap3d", "info", str(tmp_path / "лаб")]
+    narrow = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    done = subprocess.run(command, check=False, capture_output=True, env=narrow)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"\\u043b\\u0430\\u0431" in done.stderr
+    assert b"Traceback" not in done.stderr
 
 
 def test_help_names_every_command(capsys):
@@ -92,7 +103,10 @@ def test_quiet_prints_nothing(root, capsys):
 
 def test_the_summary_file_and_the_json_agree(root, capsys):
     run("reconstruct", root, "--json")
-    printed, written = json.loads(capsys.readouterr().out), json.loads((root / "results/summary.json").read_text())
+    printed, written = (
+        json.loads(capsys.readouterr().out),
+        json.loads((root / "results/summary.json").read_text(encoding="utf-8")),
+    )
     assert {key: printed[key] for key in written if key not in ("program", "files")} == {
         key: value for key, value in written.items() if key not in ("program", "files")
     }
@@ -107,7 +121,7 @@ def test_flags_overrule_session_toml_which_overrules_defaults(root, monkeypatch)
 
     original = reconstruct.reconstruct_session
     monkeypatch.setattr(reconstruct, "reconstruct_session", reconstruct_session)
-    with (root / "session.toml").open("a") as file:
+    with (root / "session.toml").open("a", encoding="utf-8") as file:
         file.write("\n[reconstruct.fit]\nmax_gap_s = 0.125\ncovariance = false\n")
     assert run("reconstruct", root, "--fit.max-gap-s", "0.25", "--formats", "trc", "--quiet") == 0
     (options,) = used
@@ -123,7 +137,7 @@ def test_formats_and_folder_are_chosen(root, tmp_path):
 
 def test_results_of_people_who_are_gone_are_removed(root):
     assert run("reconstruct", root, "--associate.people", "Ada Lovelace", "--quiet") == 0
-    (root / "results" / "notes.txt").write_text("mine")
+    (root / "results" / "notes.txt").write_text("mine", encoding="utf-8")
     assert run("reconstruct", root, "--quiet") == 0
     names = {path.name for path in (root / "results").iterdir()}
     assert "P1.trc" in names
@@ -166,7 +180,7 @@ def test_info_shows_what_there_is(root, capsys):
 
 def test_info_says_what_is_missing_and_how_to_mend_it(root, capsys):
     shutil.rmtree(root / "calibration")
-    (root / "session.toml").write_text('skeleton = "halpe26"\n')
+    (root / "session.toml").write_text('skeleton = "halpe26"\n', encoding="utf-8")
     assert run("info", root, "--json") == 0
     overview = json.loads(capsys.readouterr().out)
     missing = " ".join(overview["missing"])

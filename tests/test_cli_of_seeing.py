@@ -25,7 +25,7 @@ def test_report_of_a_session(root, capsys):
     assert run("report", root, "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert told["verdict"] in ("good", "usable")
-    assert (root / "results" / "report.html").read_text().startswith("<!doctype html>")
+    assert (root / "results" / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
 def test_overlay_refuses_a_view_that_is_not_there(root, capsys):
@@ -43,8 +43,8 @@ def test_plot_of_results(root, capsys):
 
 def test_without_a_display_the_report_is_served_and_told_where(tmp_path):
     """As its own program, until Ctrl-C; the files beside it are served, too."""
-    (tmp_path / "report.html").write_text("a page")
-    (tmp_path / "P1.trc").write_text("markers")
+    (tmp_path / "report.html").write_text("a page", encoding="utf-8")
+    (tmp_path / "P1.trc").write_text("markers", encoding="utf-8")
     screenless = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
     command = [sys.executable, "-m", "mocap3d", "view", str(tmp_path), "--port", "0"]
     with subprocess.Popen(command, env=screenless, stdout=subprocess.PIPE, text=True, bufsize=1) as program:
@@ -85,7 +85,7 @@ def test_init_states_what_it_finds_and_changes_nothing(root):
     assert run("init", root, "--quiet") == 0
     after = load_session(root)
     assert (after.views, after.rate, after.calibration) == (before.views, before.rate, before.calibration)
-    text = (root / "session.toml").read_text()
+    text = (root / "session.toml").read_text(encoding="utf-8")
     assert "# cam01.mp4, 64x48, 4 frames, 60 Hz" in text
     assert '[views."left side"]' in text
 
@@ -97,15 +97,15 @@ def test_init_takes_videos_that_lie_in_the_folder_itself(tmp_path):
     assert sorted(load_session(tmp_path).videos) == ["left", 'the "far" one']
     assert sorted(path.name for path in tmp_path.iterdir()) == ["left.mp4", "session.toml", 'the "far" one.mp4']
     (tmp_path / "left.mp4").write_bytes(b"no video")
-    before = (tmp_path / "session.toml").read_text()
+    before = (tmp_path / "session.toml").read_text(encoding="utf-8")
     assert run("init", tmp_path, "--overwrite") == 2
-    assert (tmp_path / "session.toml").read_text() == before
+    assert (tmp_path / "session.toml").read_text(encoding="utf-8") == before
 
 
 def test_init_overwrites_a_broken_file_only_if_told_to(root):
-    (root / "session.toml").write_text("broken = ")
+    (root / "session.toml").write_text("broken = ", encoding="utf-8")
     assert run("init", root) == 2
-    assert (root / "session.toml").read_text() == "broken = "
+    assert (root / "session.toml").read_text(encoding="utf-8") == "broken = "
     assert run("init", root, "--overwrite", "--quiet") == 0
     assert load_session(root).views == VIEWS
 
@@ -115,7 +115,7 @@ def test_plan_prints_numbers_and_draws(tmp_path, capsys):
     assert run("plan", "rigs/lab4.toml", "--out", tmp_path / "map.svg", *few, "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert 10 < told["error_mm"] < 40
-    assert (tmp_path / "map.svg").read_text().startswith("<svg")
+    assert (tmp_path / "map.svg").read_text(encoding="utf-8").startswith("<svg")
     assert run("plan", "rigs/lab4.toml", "--out", tmp_path / "map.png", *few) == 2
     assert run("plan", tmp_path / "none.toml") == 2
 
@@ -131,7 +131,7 @@ def test_bash_completes_commands_and_flags(capsys, tmp_path):
     """In a real shell."""
     assert run("completion", "bash") == 0
     script = tmp_path / "completion.sh"
-    script.write_text(capsys.readouterr().out)
+    script.write_text(capsys.readouterr().out, encoding="utf-8")
     asked = f"source {script}; COMP_WORDS=(mocap3d {{}}); COMP_CWORD={{}}; _mocap3d; echo ${{{{COMPREPLY[@]}}}}"
     for words, place, wanted in (
         ("rec", 1, "reconstruct"),

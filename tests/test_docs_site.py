@@ -22,7 +22,7 @@ FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 def broken_links(page: Path) -> list[str]:
     """The links of a page that lead to no file beside it, or to no heading there; other sites are not asked."""
     broken = []
-    for link in LINK.findall(FENCED.sub("", page.read_text())):
+    for link in LINK.findall(FENCED.sub("", page.read_text(encoding="utf-8"))):
         place, _, anchor = link.partition("#")
         target = page.parent / place if place else page
         if "://" in link or link.startswith("mailto:"):
@@ -34,7 +34,7 @@ def broken_links(page: Path) -> list[str]:
 
 def anchors(page: Path) -> set[str]:
     """Of its headings, as the site and GitHub name them."""
-    headings = HEADING.findall(FENCED.sub("", page.read_text()))
+    headings = HEADING.findall(FENCED.sub("", page.read_text(encoding="utf-8")))
     plain = (re.sub(r"[^\w\s-]", "", heading).strip().lower() for heading in headings)
     return {re.sub(r"\s+", "-", heading) for heading in plain}
 
@@ -45,21 +45,22 @@ def test_every_link_leads_to_a_page_and_a_heading():
 
 
 def test_a_broken_link_is_found(tmp_path):
-    (tmp_path / "there.md").write_text("# A `name` of it\n```sh\n# no heading\n```\n")
+    (tmp_path / "there.md").write_text("# A `name` of it\n```sh\n# no heading\n```\n", encoding="utf-8")
     page = tmp_path / "page.md"
     page.write_text(
-        "[a](there.md#a-name-of-it) [b](there.md#no-heading) [c](gone.md) [d](#here) [e](https://x.org/#y)\n## Here\n"
+        "[a](there.md#a-name-of-it) [b](there.md#no-heading) [c](gone.md) [d](#here) [e](https://x.org/#y)\n## Here\n",
+        encoding="utf-8",
     )
     assert broken_links(page) == ["there.md#no-heading", "gone.md"]
 
 
 def test_every_command_is_on_its_page():
-    named = set(re.findall(r"`([a-z-]+)`", (ROOT / "docs" / "commands.md").read_text()))
+    named = set(re.findall(r"`([a-z-]+)`", (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")))
     assert set(COMMANDS) <= named
 
 
 def test_every_page_is_in_the_navigation():
-    listed = (ROOT / "mkdocs.yml").read_text()
+    listed = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     assert [page.name for page in (ROOT / "docs").glob("*.md") if page.name not in listed] == []
 
 
@@ -79,7 +80,7 @@ def site(tmp_path_factory):
 
 @pytest.mark.slow
 def test_the_reference_shows_docstrings(site):
-    page = (site / "api.html").read_text()
+    page = (site / "api.html").read_text(encoding="utf-8")
     assert page.count("doc-object") > 100
     assert "Writes nothing" in page  # of pipeline.reconstruct
 

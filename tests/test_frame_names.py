@@ -64,7 +64,11 @@ def broken_chains(source: str) -> list[str]:
 
 
 def test_frame_names_chain():
-    broken = {str(f.relative_to(PACKAGE)): b for f in PACKAGE.rglob("*.py") if (b := broken_chains(f.read_text()))}
+    broken = {
+        str(f.relative_to(PACKAGE)): b
+        for f in PACKAGE.rglob("*.py")
+        if (b := broken_chains(f.read_text(encoding="utf-8")))
+    }
     assert not broken
 
 

@@ -200,7 +200,7 @@ def test_weights_are_kept_only_where_the_held_out_view_agrees_better(session, mo
     assert result.n_pictures == sum(len(of_view.frame) for of_view in taught) == 30
     # Noise of 3 px per axis is 3.5 px in the median; the fusion of the others has some of its own.
     assert 3.0 < result.before["cam02"].median_px < 4.5
-    told = (session / "derived" / "adapted.txt").read_text()
+    told = (session / "derived" / "adapted.txt").read_text(encoding="utf-8")
     assert told == "\n".join(report(result)) + "\n"
     assert "cam02 (held out)" in told
     assert ("--detect.detector" in told, "were not kept" in told) == (is_kept, not is_kept)

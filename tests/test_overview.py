@@ -30,7 +30,7 @@ def test_a_whole_session(root):
 def test_a_quick_look_reads_no_keypoints(root):
     shutil.rmtree(root / "keypoints" / "cam01")
     (root / "keypoints" / "cam01").mkdir()
-    (root / "keypoints" / "cam01" / "0.json").write_text('{"people": [')  # looked at, not read
+    (root / "keypoints" / "cam01" / "0.json").write_text('{"people": [', encoding="utf-8")  # looked at, not read
     overview = look_over(root, read_keypoints=False)
     assert not overview.missing
     assert [view.n_sightings for view in overview.views] == [None] * 3

@@ -33,7 +33,9 @@ def _empty(root: Path, frames: slice = slice(None)) -> None:
     """Nobody in those frames of any view."""
     for view in VIEWS:
         for path in keypoint_files(root, view)[frames]:
-            path.write_text(json.dumps({**json.loads(path.read_text()), "people": []}))
+            path.write_text(
+                json.dumps({**json.loads(path.read_text(encoding="utf-8")), "people": []}), encoding="utf-8"
+            )
 
 
 def test_somebody_who_leaves_and_returns_is_one_person_with_a_gap(tmp_path):
@@ -115,6 +117,6 @@ def test_a_thousand_frames_a_second(tmp_path):
 
 def test_a_height_with_a_comma_says_how_to_write_it(tmp_path, capsys):
     root = copy_of_tiny_session(tmp_path / "session")
-    (root / "session.toml").write_text('rate = 60\n[[people]]\nname = "Ada"\nheight_m = 1,75\n')
+    (root / "session.toml").write_text('rate = 60\n[[people]]\nname = "Ada"\nheight_m = 1,75\n', encoding="utf-8")
     assert run("reconstruct", root) == 2
     assert "1.75, not 1,75" in " ".join(capsys.readouterr().err.split())

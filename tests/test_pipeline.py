@@ -113,7 +113,7 @@ def test_nothing_is_written_where_one_format_fails(reconstruction, tmp_path, mon
 
 def test_session_toml_sets_the_options(tmp_path):
     root = copy_of_tiny_session(tmp_path / "session")
-    with (root / "session.toml").open("a") as file:
+    with (root / "session.toml").open("a", encoding="utf-8") as file:
         file.write(EXTRA)
     options = stated_options(load_session(root))
     assert options == ReconstructOptions(AssociateOptions(people=("Ada",)), fit=FitOptions(max_gap_s=0.125))
@@ -143,7 +143,7 @@ def test_zero_is_allowed_where_it_means_something():
 
 def test_a_wrong_option_in_session_toml_is_named(tmp_path):
     root = copy_of_tiny_session(tmp_path / "session")
-    with (root / "session.toml").open("a") as file:
+    with (root / "session.toml").open("a", encoding="utf-8") as file:
         file.write("\n[reconstruct.fit]\nlimb_sigma_m = -0.1\n")
     with pytest.raises(SessionError, match=r"session\.toml: \[reconstruct\] fit\.limb_sigma_m is -0\.1"):
         reconstruct(root)
@@ -152,7 +152,7 @@ def test_a_wrong_option_in_session_toml_is_named(tmp_path):
 def name_people(root, *names):
     """Rewrites session.toml with these people."""
     people = "".join(f'[[people]]\nname = "{name}"\nheight_m = 1.7\n' for name in names)
-    (root / "session.toml").write_text('rate = 60\nskeleton = "halpe26"\n' + people)
+    (root / "session.toml").write_text('rate = 60\nskeleton = "halpe26"\n' + people, encoding="utf-8")
 
 
 def test_the_people_of_session_toml_are_those_to_keep(tmp_path, caplog):

@@ -21,7 +21,7 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 def blocks(language):
     """(page, number, text) of the code blocks of a language, with names for the test report."""
-    found = [(page, n, m) for page in PAGES for n, m in enumerate(BLOCK.finditer(page.read_text()))]
+    found = [(page, n, m) for page in PAGES for n, m in enumerate(BLOCK.finditer(page.read_text(encoding="utf-8")))]
     return [pytest.param(page, m[2], id=f"{page.stem}-{n}") for page, n, m in found if m[1] == language]
 
 
@@ -35,7 +35,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_blocks_are_of_languages_that_are_tested():
-    languages = {m[1] for page in PAGES for m in BLOCK.finditer(page.read_text())}
+    languages = {m[1] for page in PAGES for m in BLOCK.finditer(page.read_text(encoding="utf-8"))}
     assert languages <= {"sh", "python", "toml"}
 
 
@@ -43,7 +43,7 @@ def test_blocks_are_of_languages_that_are_tested():
 def test_commands_run(page, text, tmp_path):
     """In one shell per block, in an empty folder; ./run's own commands are only looked up, since they run this."""
     commands = [line for line in text.splitlines() if line.strip()]
-    known = re.findall(r"^(\w+)\)$", (ROOT / "run").read_text(), re.MULTILINE)
+    known = re.findall(r"^(\w+)\)$", (ROOT / "run").read_text(encoding="utf-8"), re.MULTILINE)
     for command in commands:
         if command.startswith("./run "):
             assert command.split()[1] in known

@@ -32,14 +32,14 @@ def root(demo, tmp_path_factory):
         (root / "keypoints" / folder.name).symlink_to(folder)
     (root / "videos").symlink_to(demo / TRIAL / "videos")
     (root / "calibration" / "Calib.qca.txt").symlink_to(demo / "S00_Calibration" / "Calib.qca.txt")
-    (root / "session.toml").write_text('skeleton = "body25b"\n[[people]]\nname = "balancer"\n')
+    (root / "session.toml").write_text('skeleton = "body25b"\n[[people]]\nname = "balancer"\n', encoding="utf-8")
     assert run("reconstruct", root, "--quiet") == 0
     return root
 
 
 @pytest.fixture(scope="module")
 def summary(root):
-    return json.loads((root / "results" / "summary.json").read_text())
+    return json.loads((root / "results" / "summary.json").read_text(encoding="utf-8"))
 
 
 def test_the_main_subject_is_known_in_all_frames(root, summary):

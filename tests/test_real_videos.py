@@ -28,7 +28,7 @@ def root(real_data, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def summary(root):
-    return json.loads((root / "results" / "summary.json").read_text())
+    return json.loads((root / "results" / "summary.json").read_text(encoding="utf-8"))
 
 
 def test_the_person_is_known_all_the_time(summary):

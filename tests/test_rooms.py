@@ -78,7 +78,7 @@ def forbidden(room: str, source: str) -> list[str]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_point_down(path):
-    assert not forbidden(_room(path), path.read_text())
+    assert not forbidden(_room(path), path.read_text(encoding="utf-8"))
 
 
 def test_every_room_has_a_floor():

@@ -125,6 +125,6 @@ def test_flags_choose_the_detector(written, capsys):
 
 def test_session_toml_chooses_the_detector(tmp_path, scene):
     root = write_telling_session(scene, tmp_path / "session")
-    with (root / "session.toml").open("a") as file:
+    with (root / "session.toml").open("a", encoding="utf-8") as file:
         file.write('[reconstruct.detect]\ndetector = "blazepose"\n')
     assert look_over(root).detector == "blazepose"

@@ -27,13 +27,13 @@ def walked(tmp_path_factory):
 def test_strides_and_their_mean_are_tables_of_their_own(walked, tmp_path):
     names = {path.name for path in export_all(walked, tmp_path)}
     assert {"P1_strides.csv", "P1_cycle.csv"} <= names
-    strides = list(csv.DictReader((tmp_path / "P1_strides.csv").read_text().splitlines()[2:]))
+    strides = list(csv.DictReader((tmp_path / "P1_strides.csv").read_text(encoding="utf-8").splitlines()[2:]))
     assert [(row["side"], row["length_m"], row["off_s"]) for row in strides] == [("Right", "0.3", "")]
-    cycle = list(csv.DictReader((tmp_path / "P1_cycle.csv").read_text().splitlines()[2:]))
+    cycle = list(csv.DictReader((tmp_path / "P1_cycle.csv").read_text(encoding="utf-8").splitlines()[2:]))
     assert len(cycle) == 101
     knee = walked.angles.angle_rad[6, 0, walked.angles.names.index("knee_angle_r")].rad2deg()
     assert float(cycle[0]["knee_angle_r_mean_deg"]) == pytest.approx(float(knee), abs=1e-3)
-    assert "Angles over the stride: P1" in (tmp_path / "report.html").read_text()
+    assert "Angles over the stride: P1" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_tables_go_where_csv_is_not_wanted_or_nobody_walks(walked, tmp_path):
@@ -45,11 +45,11 @@ def test_tables_go_where_csv_is_not_wanted_or_nobody_walks(walked, tmp_path):
 
 def test_the_centre_of_mass_is_in_the_table_and_the_summary(walked, tmp_path):
     export_all(walked, tmp_path, ("csv",))
-    rows = (tmp_path / "P1.csv").read_text().splitlines()
+    rows = (tmp_path / "P1.csv").read_text(encoding="utf-8").splitlines()
     header = next(line for line in rows if line.startswith("frame")).split(",")
     last = dict(zip(header, rows[-1].split(","), strict=True))
     centre = walked.bodies["P1"].centre_of_mass_m[-1]
     assert [float(last[f"centre_of_mass_{axis}"]) for axis in "xyz"] == pytest.approx(centre.tolist(), abs=1e-6)
     assert 0 < float(last["centre_of_mass_sigma_x"]) < 0.1
-    told = json.loads((tmp_path / "summary.json").read_text())["whole_body"]["P1"]
+    told = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))["whole_body"]["P1"]
     assert told["jumps"] == []

@@ -32,7 +32,7 @@ def all_views(root, change):
 def replace_video(root):
     for view in VIEWS:
         (root / "videos").mkdir(exist_ok=True)
-        (root / "videos" / f"{view}.mp4").write_text("not a video")
+        (root / "videos" / f"{view}.mp4").write_text("not a video", encoding="utf-8")
 
 
 def empty(root):
@@ -45,7 +45,7 @@ WRONG = {
     "empty folder": (empty, r"has no views.*Needed: videos/"),
     "no calibration": (lambda r: shutil.rmtree(r / "calibration"), r"has no calibration\. Put a calibration file"),
     "broken calibration": (
-        lambda r: (r / "calibration/Calib.qca.txt").write_text("<calibration><cam"),
+        lambda r: (r / "calibration/Calib.qca.txt").write_text("<calibration><cam", encoding="utf-8"),
         r"Calib\.qca\.txt is not readable XML",
     ),
     "one view": (
@@ -61,21 +61,24 @@ WRONG = {
     "NaN": (lambda r: all_views(r, nan_people), r"keypoints in at least two calibrated views, and has them in none"),
     "ragged": (lambda r: edit_keypoints(r, "cam02", ragged), r"has 4 numbers, which is no multiple of 3"),
     "not JSON": (
-        lambda r: keypoint_files(r, "cam02")[4].write_text(""),
+        lambda r: keypoint_files(r, "cam02")[4].write_text("", encoding="utf-8"),
         r"cam02_000000000004_keypoints\.json is not valid JSON.*Run the detector on this frame again",
     ),
     "no rate": (lambda r: (r / "session.toml").unlink(), r"frame rate is not known\. Write rate = 60"),
     "wrong skeleton": (
-        lambda r: (r / "session.toml").write_text('rate = 60\nskeleton = "coco17"'),
+        lambda r: (r / "session.toml").write_text('rate = 60\nskeleton = "coco17"', encoding="utf-8"),
         r"has 26 keypoints per person, but skeleton 'coco17' has 17\. Correct",
     ),
-    "unknown key": (lambda r: (r / "session.toml").write_text("rat = 60"), r"unknown key 'rat'\. Did you mean 'rate'"),
+    "unknown key": (
+        lambda r: (r / "session.toml").write_text("rat = 60", encoding="utf-8"),
+        r"unknown key 'rat'\. Did you mean 'rate'",
+    ),
     "unknown option": (
-        lambda r: (r / "session.toml").write_text("rate = 60\n[reconstruct.fit]\nmax_gap = 1"),
+        lambda r: (r / "session.toml").write_text("rate = 60\n[reconstruct.fit]\nmax_gap = 1", encoding="utf-8"),
         r"unknown key 'reconstruct\.fit\.max_gap'\. Did you mean 'max_gap_s'",
     ),
     "results is a file": (
-        lambda r: (r / "results").write_text("x"),
+        lambda r: (r / "results").write_text("x", encoding="utf-8"),
         r"results cannot be written to \(Not a directory\)",
     ),
     "exchanged views": (

@@ -42,7 +42,7 @@ def keypoint_files(root: Path, view: str) -> list[Path]:
 def edit_keypoints(root: Path, view: str, change: Callable[[dict], dict]) -> None:
     """Every frame of a view, read, changed and written again."""
     for path in keypoint_files(root, view):
-        path.write_text(json.dumps(change(json.loads(path.read_text()))))
+        path.write_text(json.dumps(change(json.loads(path.read_text(encoding="utf-8")))), encoding="utf-8")
 
 
 def run(*arguments: object) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
+from io import TextIOWrapper
 
 from mocap3d.errors import Mocap3dError
 
@@ -54,6 +55,7 @@ exit codes: 0 done, 2 something to mend (the message says what), 130 interrupted
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line; its exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    _escape_what_cannot_be_written()
     try:
         return _dispatch(arguments)
     except Mocap3dError as error:
@@ -67,6 +69,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say(f"error: {error.filename}: {error.strerror}. Check that it is there and yours to use.", USER_ERROR)
     except KeyboardInterrupt:
         return _say("interrupted: no results were written", INTERRUPTED)
+
+
+def _escape_what_cannot_be_written() -> None:
+    """A folder named in Cyrillic must not end a run whose output goes to a file on a Windows of Latin letters."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _dispatch(arguments: list[str]) -> int:

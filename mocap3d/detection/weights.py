@@ -127,11 +127,11 @@ def fill(module: nn.Module, file: WeightFile) -> None:
 def record(path: Path) -> None:
     """Notes the sum of a shipped file in SHA256SUMS (in ``sha256sum``'s format)."""
     sums = {**_recorded(), path.name: hashlib.sha256(path.read_bytes()).hexdigest()}
-    SUMS.write_text("".join(f"{sha256}  {name}\n" for name, sha256 in sorted(sums.items())))
+    SUMS.write_text("".join(f"{sha256}  {name}\n" for name, sha256 in sorted(sums.items())), encoding="utf-8")
 
 
 def _recorded() -> dict[str, str]:
     """SHA-256 by file name."""
     if not SUMS.is_file():
         return {}
-    return {name: sha256 for sha256, name in (line.split() for line in SUMS.read_text().splitlines())}
+    return {name: sha256 for sha256, name in (line.split() for line in SUMS.read_text(encoding="utf-8").splitlines())}

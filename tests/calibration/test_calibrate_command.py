@@ -56,9 +56,9 @@ def test_pictures_become_cameras_and_a_report(root, capsys):
         assert rig.cameras[view].centre_in_world[2] > 0
         assert said["cameras"][view]["held_out_rms_px"] < 0.15
     assert said["findings"] == []
-    report = json.loads((root / "calibration_report.json").read_text())
+    report = json.loads((root / "calibration_report.json").read_text(encoding="utf-8"))
     assert {key: said[key] for key in report} == report
-    page = (root / "calibration_report.html").read_text()
+    page = (root / "calibration_report.html").read_text(encoding="utf-8")
     assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
     assert "<script" not in page
     assert page.count("<svg") == 2 * len(RIG.cameras) + 2
@@ -75,7 +75,9 @@ def test_the_same_again_gives_the_same_bytes_and_something_else_keeps_the_old(ro
     assert not (root / "calibration.1.toml").exists()
     assert run(root, "--target", "charuco_a2", "--lens", "pinhole", "--quiet") == 0
     assert (root / "calibration.1.toml").read_bytes() == first["calibration.toml"]
-    assert tomllib.loads((root / "calibration.toml").read_text())["cameras"]["cam01"]["lens"] == "pinhole"
+    assert (
+        tomllib.loads((root / "calibration.toml").read_text(encoding="utf-8"))["cameras"]["cam01"]["lens"] == "pinhole"
+    )
 
 
 @pytest.mark.slow
@@ -85,7 +87,7 @@ def test_options_may_stand_in_session_toml_and_videos_do_as_well(tmp_path):
     for view, camera in RIG.cameras.items():
         shots = filmed_boards.pictures(camera, target, poses)
         filmed_boards.write_clip(tmp_path / "calibration" / "extrinsics" / f"{view}.mp4", shots)
-    (tmp_path / "session.toml").write_text('[calibrate]\ntarget = "chessboard_a3"\nlens = "brown2"\n')
+    (tmp_path / "session.toml").write_text('[calibrate]\ntarget = "chessboard_a3"\nlens = "brown2"\n', encoding="utf-8")
     assert run(tmp_path, "--quiet") == 0
     assert baseline_m(read_calibration(tmp_path / "calibration.toml")) == pytest.approx(baseline_m(RIG), abs=0.01)
 
@@ -121,7 +123,7 @@ def test_lenses_that_are_given_stay(root):
 
 
 def test_swapped_rows_and_columns_have_a_name(root, capsys):
-    (root / "board.toml").write_text(SWAPPED)
+    (root / "board.toml").write_text(SWAPPED, encoding="utf-8")
     assert run(root, "--target", "board.toml") == 2
     assert "swapped-rows-columns: 'board' was not found in 'cam01', 'cam02'" in capsys.readouterr().err
 
@@ -135,7 +137,7 @@ def test_a_board_with_more_corners_than_stated_has_a_name(tmp_path, capsys):
         filmed_boards.write_images(tmp_path / "calibration" / view, shots)
     pattern = target.pattern
     table = f"[chessboard]\ncolumns = {pattern.columns - 2}\nrows = {pattern.rows - 1}\nsquare_mm = 30.0\n"
-    (tmp_path / "board.toml").write_text(table)
+    (tmp_path / "board.toml").write_text(table, encoding="utf-8")
     assert run(tmp_path, "--target", "board.toml") == 2
     assert f"wrong-pattern: The board in the pictures has {pattern.columns} x {pattern.rows}" in capsys.readouterr().err
 
@@ -167,7 +169,7 @@ def test_a_board_with_more_corners_than_stated_has_a_name(tmp_path, capsys):
     ],
 )
 def test_wrong_options_are_named(root, capsys, toml, options, complaint):
-    (root / "session.toml").write_text(toml)
+    (root / "session.toml").write_text(toml, encoding="utf-8")
     assert run(root, *options) == 2
     assert complaint in " ".join(capsys.readouterr().err.split())
 
@@ -190,6 +192,6 @@ def test_one_camera_is_too_few(root, capsys):
 
 
 def test_points_of_the_scene_that_are_no_numbers(root, capsys):
-    (root / "room.toml").write_text("[scene.points_m]\na = [0.0, nan, 0.0]\n")
+    (root / "room.toml").write_text("[scene.points_m]\na = [0.0, nan, 0.0]\n", encoding="utf-8")
     assert run(root, "--target", "charuco_a2", "--scene", "room.toml") == 2
     assert "points_m.a is [0.0, nan, 0.0]; needed three numbers" in capsys.readouterr().err

@@ -75,7 +75,7 @@ def test_pdf_and_svg_hold_the_same_rectangles_in_millimetres(tmp_path):
     assert scale == pytest.approx(72 / 25.4, abs=1e-7)
     width, height = map(float, re.search(r"MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", text).groups())
     np.testing.assert_allclose([width / scale, height / scale], [297, 210], atol=1e-3)
-    root = ElementTree.fromstring(as_svg.read_text())
+    root = ElementTree.fromstring(as_svg.read_text(encoding="utf-8"))
     assert (root.get("width"), root.get("viewBox")) == ("297mm", "0 0 297 210")
     path = root.find("{http://www.w3.org/2000/svg}path").get("d")
     found = np.array(re.findall(r"M(\S+) (\S+?)h(\S+?)v(\S+?)h-", path), float)

@@ -39,7 +39,7 @@ def camera_table(head, *, rotation=ROTVEC, translation=TRANSLATION_M, distortion
 
 def written(tmp_path: Path, text: str, name: str = "calibration.toml") -> Path:
     path = tmp_path / name
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return path
 
 

@@ -112,7 +112,7 @@ def test_views_are_named_by_folder_or_image(tmp_path, names, views):
 def test_broken_text_models_are_refused(tmp_path, file, old, new, needs):
     text_model(tmp_path, "OPENCV", MODELS["OPENCV"][1])
     path = tmp_path / file
-    path.write_text(path.read_text().replace(old, new))
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
     with pytest.raises(CalibrationError, match=needs):
         read_calibration(tmp_path, unit="m")
 

@@ -72,7 +72,7 @@ def write(name, tmp_path, rig):
 
 
 def from_toml(path, *keys, metre=1.0):
-    table = tomllib.loads(path.read_text())
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
     for key in keys:
         table = table[key]
     rotation = cv2.Rodrigues(np.array(table["rotation"]))[0]
@@ -111,7 +111,7 @@ def from_mc_calib(path):
 
 
 def from_json(path):
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text(encoding="utf-8"))
     table, pose = content["cameras"]["left"], content["camera_poses"]["left"]
     return np.array(table["K"]), np.array(table["dist"]), np.array(pose["R"]), np.array(pose["T"])
 
@@ -125,9 +125,11 @@ def from_pickle(path):
 
 
 def from_colmap(path):
-    numbers = path.joinpath("cameras.txt").read_text().splitlines()[-1].split()[4:]
+    numbers = path.joinpath("cameras.txt").read_text(encoding="utf-8").splitlines()[-1].split()[4:]
     fx, fy, cx, cy, *distortion = map(float, numbers)
-    w, x, y, z, *translation = map(float, path.joinpath("images.txt").read_text().splitlines()[3].split()[1:8])
+    w, x, y, z, *translation = map(
+        float, path.joinpath("images.txt").read_text(encoding="utf-8").splitlines()[3].split()[1:8]
+    )
     vector = 2 * np.arctan2(np.linalg.norm([x, y, z]), w) * np.array([x, y, z]) / np.linalg.norm([x, y, z])
     return (
         np.array([[fx, 0, cx - 0.5], [0, fy, cy - 0.5], [0, 0, 1]]),
@@ -169,7 +171,7 @@ def test_files_taken_apart_by_hand(tmp_path, name):
 
 def test_freemocap_knows_where_a_camera_stands(tmp_path):
     path = write("freemocap", tmp_path, CalibratedRig({"left": camera()}))
-    table = tomllib.loads(path.read_text())["cam_0"]
+    table = tomllib.loads(path.read_text(encoding="utf-8"))["cam_0"]
     assert np.allclose(table["world_position"], CENTRE_M * 1000, atol=1e-9)
     assert np.allclose(table["world_orientation"], ROTATION.T, atol=1e-15)
 

@@ -38,8 +38,10 @@ def test_every_format_is_found(name, where, tmp_path):
 
 
 def test_other_files_are_no_calibration(tmp_path):
-    (tmp_path / "calibration_report.json").write_text('{"cameras": {}}')
-    (tmp_path / "notes.txt").write_text("the camera stood on the left")
-    (tmp_path / "Config.yml").write_text("cameras: 4\n")
-    (tmp_path / "lenses.toml").write_text('format = "mocap3d calibration"\n[cameras.a]\nf_px = [1, 1]\n')
+    (tmp_path / "calibration_report.json").write_text('{"cameras": {}}', encoding="utf-8")
+    (tmp_path / "notes.txt").write_text("the camera stood on the left", encoding="utf-8")
+    (tmp_path / "Config.yml").write_text("cameras: 4\n", encoding="utf-8")
+    (tmp_path / "lenses.toml").write_text(
+        'format = "mocap3d calibration"\n[cameras.a]\nf_px = [1, 1]\n', encoding="utf-8"
+    )
     assert find_calibration(tmp_path, None) is None

@@ -71,7 +71,7 @@ def test_any_pose_comes_back(tmp_path_factory, numbers, f_px):
 
 def test_the_file_states_world_units_and_pixels(tmp_path):
     write_calibration(a_rig(LENSES["brown"]), tmp_path / "calibration.toml")
-    tables = tomllib.loads((tmp_path / "calibration.toml").read_text())
+    tables = tomllib.loads((tmp_path / "calibration.toml").read_text(encoding="utf-8"))
     assert tables["length_unit"] == "m"
     assert "Z up" in tables["world"]
     assert "centre of the top-left pixel" in tables["pixel"]
@@ -104,6 +104,6 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
 def test_damage_is_found(tmp_path, old, new, needs):
     path = tmp_path / "calibration.toml"
     write_calibration(a_rig(LENSES["brown"]), path)
-    path.write_text(path.read_text().replace(old, new, 1))
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
     with pytest.raises(CalibrationError, match=needs):
         read_calibration(path)

@@ -44,7 +44,7 @@ def tracks(folder):
 
 @pytest.fixture(scope="module")
 def given(folder):
-    config = tomllib.loads((folder / "config.toml").read_text())
+    config = tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))
     cameras = {}
     for n in range(4):
         table = {key: torch.tensor(config[f"cam_{n}"][key], dtype=torch.float64)

@@ -59,7 +59,7 @@ def test_qualisys_cameras_stand_where_people_would_put_them(lab):
 def test_caliscope_files_by_their_raw_numbers(desk, session, file):
     """Measured 1e-11 px; old and new layout hold the same cameras."""
     path = desk / session / file
-    raw = tomllib.loads(path.read_text())
+    raw = tomllib.loads(path.read_text(encoding="utf-8"))
     tables = raw.get("cameras") or {k.removeprefix("cam_"): v for k, v in raw.items() if k.startswith("cam_")}
     rig = read_calibration(path)
     assert list(rig.cameras) == ["cam_0", "cam_1", "cam_2", "cam_3"]

@@ -87,10 +87,10 @@ def test_an_unknown_board_is_named_with_the_like(tmp_path):
     with pytest.raises(CalibrationError, match="Did you mean 'charuco_a4'"):
         load_target("charuco_a44")
     path = tmp_path / "mine.toml"
-    path.write_text("[charuco]\ncolumns = 5\nrows = 4\nsquare_mm = 30.0\nmarkers_mm = 20.0\n")
+    path.write_text("[charuco]\ncolumns = 5\nrows = 4\nsquare_mm = 30.0\nmarkers_mm = 20.0\n", encoding="utf-8")
     with pytest.raises(CalibrationError, match=r"mine\.toml.*'charuco\.markers_mm'.*Did you mean 'marker_mm'"):
         load_target(path)
-    path.write_text("paper = 'a4'\n")
+    path.write_text("paper = 'a4'\n", encoding="utf-8")
     with pytest.raises(CalibrationError, match=r"mine\.toml.*exactly one of"):
         load_target(path)
 

@@ -34,7 +34,7 @@ def test_what_cannot_be_is_named(root, capsys, options, complaint):
 
 
 def test_options_of_people_stand_in_session_toml(root, capsys):
-    with (root / "session.toml").open("a") as file:
+    with (root / "session.toml").open("a", encoding="utf-8") as file:
         file.write("[calibrate.people]\nheight = 1.8\n")
     assert main(["calibrate", str(root), "--from-people"]) == 2
     assert "unknown key 'calibrate.people.height'. Did you mean 'height_m'?" in capsys.readouterr().err

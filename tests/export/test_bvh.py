@@ -59,7 +59,7 @@ def test_layout_that_every_importer_takes(tmp_path):
     """Braces alone, exact counts, a frame time to 1e-12, ends of at least 1 mm, no zero offset but the root's."""
     still = replace(make_motion(3), tree=replace(make_motion().tree, offset=np.zeros((9, 3))))
     write_bvh(still, tmp_path / "a.bvh")
-    lines = (tmp_path / "a.bvh").read_text().splitlines()
+    lines = (tmp_path / "a.bvh").read_text(encoding="utf-8").splitlines()
     assert lines[:3] == ["HIERARCHY", "ROOT pelvis", "{"]
     assert all(line.strip() in "{}" for line in lines if "{" in line or "}" in line)
     motion = lines.index("MOTION")
@@ -81,7 +81,9 @@ def test_angles_do_not_jump_by_full_turns(tmp_path):
     turns = np.tile(np.eye(3), (400, 9, 1, 1))
     turns[:, 0] = Rotation.from_euler("y", np.linspace(0, 3600, 400)[:, None], degrees=True).as_matrix()
     write_bvh(replace(spin, parent_from_joint=turns), tmp_path / "a.bvh")
-    rows = np.loadtxt(tmp_path / "a.bvh", skiprows=(tmp_path / "a.bvh").read_text().split("MOTION")[0].count("\n") + 3)
+    rows = np.loadtxt(
+        tmp_path / "a.bvh", skiprows=(tmp_path / "a.bvh").read_text(encoding="utf-8").split("MOTION")[0].count("\n") + 3
+    )
     np.testing.assert_allclose(rows[:, 5], np.linspace(0, 3600, 400), atol=1e-5)
 
 

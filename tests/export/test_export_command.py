@@ -77,7 +77,7 @@ def test_every_format_from_saved_results(results):
     assert of_ada | {"points.parquet", "joints.parquet", "angles.parquet", "points.npz", "motion.npz"} <= names
     assert found == folder
     assert all(path.is_file() for path in paths)
-    listed = json.loads((folder / "summary.json").read_text())["files"]
+    listed = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["files"]
     assert names <= set(listed)
     assert read_c3d(folder / "Ada.c3d").events[0].label == "Foot Strike"
 
@@ -93,7 +93,9 @@ def test_tables_hold_joints_and_angles(results):
     row = joints["joint"].index("knee_r")
     knee = content.motion.joint_in_world[0, 0, content.motion.skeletons[0].tree.index("knee_r")]
     assert [joints[axis][row] for axis in "xyz"] == knee.tolist()
-    head, *rows = [line.split(",") for line in (folder / "Ada.csv").read_text().splitlines() if line[0] != "#"]
+    head, *rows = [
+        line.split(",") for line in (folder / "Ada.csv").read_text(encoding="utf-8").splitlines() if line[0] != "#"
+    ]
     assert float(rows[5][head.index("knee_angle_r_deg")]) == pytest.approx(np.rad2deg(1.0), abs=1e-4)
     assert rows[1][head.index("hip_rotation_r_deg")] == ""
     assert float(rows[0][head.index("joint_knee_r_x")]) == pytest.approx(float(knee[0]), abs=1e-6)
@@ -105,7 +107,7 @@ def test_the_command(results, capsys):
     assert main(["export", str(folder), "--format", "bvh", "--target", "blender", "--person", "Ada", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["files"] == ["Ada.bvh"]
-    assert (folder / "blender" / "Ada.bvh").read_text().startswith("HIERARCHY\nROOT hips\n")
+    assert (folder / "blender" / "Ada.bvh").read_text(encoding="utf-8").startswith("HIERARCHY\nROOT hips\n")
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def _nothing(path: Path) -> None:
 
 
 def _text(path: Path) -> None:
-    path.write_text("hello")
+    path.write_text("hello", encoding="utf-8")
 
 
 def _array(path: Path) -> None:

@@ -26,7 +26,7 @@ def test_names_of_people_become_names_of_files(people, stems):
 def test_the_summary_lists_what_was_written(tmp_path):
     paths = write_results(make_points(), {"n_frames": 5}, tmp_path, ("trc", "csv"))
     assert [path.name for path in paths] == ["Ada.csv", "Ada.trc", "Bo.csv", "Bo.trc", "summary.json"]
-    summary = json.loads((tmp_path / "summary.json").read_text())
+    summary = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))
     assert (summary["n_frames"], summary["files"]) == (5, [path.name for path in paths[:-1]])
     assert summary["program"].startswith("mocap3d ")
 
@@ -34,7 +34,7 @@ def test_the_summary_lists_what_was_written(tmp_path):
 def test_only_files_of_ours_that_are_out_of_date_go(tmp_path):
     points = make_points()
     write_results(points, {}, tmp_path / "results")
-    (tmp_path / "results" / "Cy.trc").write_text("of somebody else")
+    (tmp_path / "results" / "Cy.trc").write_text("of somebody else", encoding="utf-8")
     write_results(replace(points, people=("Ada", "Di")), {}, tmp_path / "results", ("trc",))
     names = sorted(path.name for path in (tmp_path / "results").iterdir())
     assert names == ["Ada.trc", "Cy.trc", "Di.trc", "summary.json"]
@@ -45,14 +45,14 @@ def test_a_foreign_summary_cannot_make_us_delete(text, tmp_path):
     kept = [tmp_path / "keep.csv", tmp_path / "results" / "notes.txt", tmp_path / "results" / "sub" / "x.npz"]
     for path in kept:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("mine")
-    (tmp_path / "results" / "summary.json").write_text(text)
+        path.write_text("mine", encoding="utf-8")
+    (tmp_path / "results" / "summary.json").write_text(text, encoding="utf-8")
     write_results(make_points(), {}, tmp_path / "results", ("trc",))
-    assert [path.read_text() for path in kept] == ["mine"] * 3
+    assert [path.read_text(encoding="utf-8") for path in kept] == ["mine"] * 3
 
 
 def test_a_folder_that_cannot_be_is_refused(tmp_path):
-    (tmp_path / "file").write_text("x")
+    (tmp_path / "file").write_text("x", encoding="utf-8")
     with pytest.raises(SessionError, match=r"cannot be written to \(Not a directory\)\. Needed: a folder"):
         write_results(make_points(), {}, tmp_path / "file" / "results")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -48,7 +48,7 @@ def test_z_up_keeps_the_world(points, tmp_path):
 )
 def test_header_states_units_counts_and_the_exact_rate(tmp_path, rate, text):
     write_trc(make_points(3, rate=rate), "Ada", tmp_path / "a b.trc")
-    lines = (tmp_path / "a b.trc").read_text().split("\n")
+    lines = (tmp_path / "a b.trc").read_text(encoding="utf-8").split("\n")
     assert lines[0] == "PathFileType\t4\t(X/Y/Z)\ta_b.trc"
     assert lines[2].split("\t") == [text, text, "3", "26", "m", text, "1", "3"]
     assert lines[5] == ""
@@ -58,7 +58,7 @@ def test_header_states_units_counts_and_the_exact_rate(tmp_path, rate, text):
 def test_missing_is_an_empty_cell_and_every_cell_ends_with_a_tab(points, tmp_path):
     """Without the last tab OpenSim drops the last marker's empty cells, and refuses the file."""
     write_trc(points, "Ada", tmp_path / "a.trc")
-    rows = (tmp_path / "a.trc").read_text().split("\n")[6:-1]
+    rows = (tmp_path / "a.trc").read_text(encoding="utf-8").split("\n")[6:-1]
     assert {row.count("\t") for row in rows} == {2 + 3 * 26}
     assert points.provenance[1, 0, -1] == Provenance.MISSING
     assert rows[1].endswith("\t\t\t\t")

@@ -86,7 +86,8 @@ def test_angles_are_compared_with_angles(tmp_path):
         knee = 30 + 20 * np.sin(6 * (t - delay_s)) + 5 * np.sin(15 * (t - delay_s)) + shift
         rows = "\n".join(f"{a:.6f}\t{b:.6f}\t{0.9:.6f}" for a, b in zip(t, knee, strict=True))
         path.write_text(
-            f"Coordinates\nversion=1\nnRows=200\nnColumns=3\ninDegrees=yes\nendheader\ntime\tknee_angle_r\tpelvis_ty\n{rows}\n"
+            f"Coordinates\nversion=1\nnRows=200\nnColumns=3\ninDegrees=yes\nendheader\ntime\tknee_angle_r\tpelvis_ty\n{rows}\n",
+            encoding="utf-8",
         )
 
     mot(tmp_path / "ours.mot", 1.5, 0.05)

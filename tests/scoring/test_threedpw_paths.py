@@ -47,9 +47,9 @@ def test_a_virtual_rig(dataset):
 def test_the_command_writes_what_it_prints(dataset, tmp_path, capsys):
     assert evaluate.run(["3dpw", str(dataset), "--predict", "rig", "--out", str(tmp_path), "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
-    written = json.loads((tmp_path / "scores.json").read_text())
+    written = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))
     assert printed["scores"] == written["scores"]
-    assert "MPJPE" in (tmp_path / "scores.md").read_text()
+    assert "MPJPE" in (tmp_path / "scores.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_variations_that_are_read(variation, tmp_path):
 
 def test_names_with_blanks_and_names_that_come_again(tmp_path):
     text = TEXT.replace("LeftUpLeg", "left up:leg-1.x").replace("Hips", "left up:leg-1.x")
-    (tmp_path / "a.bvh").write_text(text)
+    (tmp_path / "a.bvh").write_text(text, encoding="utf-8")
     assert read_bvh(tmp_path / "a.bvh").tree.joints == (
         *("left_up:leg-1.x", "left_up:leg-1.x_2", "left_up:leg-1.x_end"),
     )
@@ -70,12 +70,12 @@ def test_names_with_blanks_and_names_that_come_again(tmp_path):
 )
 def test_rounded_frame_times_stand_for_their_rate(frame_s, rate, tmp_path):
     """0.0333 is 30.03 by its digits and 30 by what anybody means."""
-    (tmp_path / "a.bvh").write_text(TEXT.replace("0.016666667", frame_s))
+    (tmp_path / "a.bvh").write_text(TEXT.replace("0.016666667", frame_s), encoding="utf-8")
     assert float(read_bvh(tmp_path / "a.bvh").rate) == pytest.approx(float(rate), rel=1.1e-3)
 
 
 def test_nan_is_missing(tmp_path):
-    (tmp_path / "a.bvh").write_text(TEXT.replace("91 3 0 0 0", "91 3 nan 0 0"))
+    (tmp_path / "a.bvh").write_text(TEXT.replace("91 3 0 0 0", "91 3 nan 0 0"), encoding="utf-8")
     motion = read_bvh(tmp_path / "a.bvh")
     assert np.isfinite(motion.posed()[0][0]).all()
     assert np.isnan(motion.posed()[0][1, 1]).all()
@@ -100,14 +100,14 @@ def test_nan_is_missing(tmp_path):
     ],
 )
 def test_what_is_refused_is_named_and_explained(text, message, tmp_path):
-    (tmp_path / "a.bvh").write_text(text)
+    (tmp_path / "a.bvh").write_text(text, encoding="utf-8")
     with pytest.raises(FormatError, match="Needed") as caught:
         read_bvh(tmp_path / "a.bvh")
     assert message in str(caught.value)
 
 
 def test_an_unknown_joint_gets_a_hint(tmp_path):
-    (tmp_path / "a.bvh").write_text(TEXT)
+    (tmp_path / "a.bvh").write_text(TEXT, encoding="utf-8")
     with pytest.raises(FormatError, match=r"no joint 'Hip'.*Hips"):
         read_bvh(tmp_path / "a.bvh").index("Hip")
 
@@ -137,8 +137,8 @@ ASF = """:units
 
 
 def acclaim(folder, *, order="TX TY TZ RX RY RZ", orientation="0 0 0", root="1 2 3 10 20 30", leg="30 0"):
-    (folder / "7.asf").write_text(ASF.format(order=order, orientation=orientation))
-    (folder / "7_01.amc").write_text(f":FULLY-SPECIFIED\n:DEGREES\n1\nroot {root}\nleg {leg}\n")
+    (folder / "7.asf").write_text(ASF.format(order=order, orientation=orientation), encoding="utf-8")
+    (folder / "7_01.amc").write_text(f":FULLY-SPECIFIED\n:DEGREES\n1\nroot {root}\nleg {leg}\n", encoding="utf-8")
     return folder / "7_01.amc"
 
 

@@ -74,7 +74,7 @@ def test_residuals_are_what_py_c3d_reads(real_data):
 def test_one_recording_as_c3d_and_csv(real_data):
     """The tennis serve's numbers, read without any of our readers."""
     trial = read_c3d(real_data / "07_c3d/kinematics_tennis_serve.c3d")
-    head, *rows = (real_data / "07_c3d/kinematics_tennis_serve.csv").read_text().splitlines()
+    head, *rows = (real_data / "07_c3d/kinematics_tennis_serve.csv").read_text(encoding="utf-8").splitlines()
     names = head.split(",")
     table = np.array([[float(cell) if cell else np.nan for cell in row.split(",")] for row in rows])
     for label in trial.labels:

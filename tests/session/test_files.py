@@ -28,7 +28,7 @@ def test_text_and_bytes_arrive(tmp_path):
 @pytest.mark.parametrize("write", [write_atomically, write_text_atomically])
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, write):
     path = tmp_path / "a.trc"
-    path.write_text("old")
+    path.write_text("old", encoding="utf-8")
 
     def interrupted():
         with write(path) as file:
@@ -37,7 +37,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, write):
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert path.read_text() == "old"
+    assert path.read_text(encoding="utf-8") == "old"
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -52,12 +52,12 @@ def test_the_file_appears_only_when_complete(tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no umask")
 def test_others_may_read_it_as_any_file(tmp_path):
     write_text(tmp_path / "a.txt", "a")
-    (tmp_path / "b.txt").write_text("b")
+    (tmp_path / "b.txt").write_text("b", encoding="utf-8")
     assert (tmp_path / "a.txt").stat().st_mode == (tmp_path / "b.txt").stat().st_mode
 
 
 def test_no_folder_to_write_into_is_explained(tmp_path):
-    (tmp_path / "results").write_text("a file where a folder should be")
+    (tmp_path / "results").write_text("a file where a folder should be", encoding="utf-8")
     with pytest.raises(SessionError, match=r"points\.npz could not be written.*writable folder"):
         write_text(tmp_path / "results" / "points.npz", "")
 

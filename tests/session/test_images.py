@@ -18,7 +18,7 @@ def write(path, image):
 def folder(tmp_path):
     for index in range(12):  # frame10 would come before frame2 in the alphabet
         write(tmp_path / "cam1" / f"frame{index}.png", picture(index))
-    (tmp_path / "cam1" / "notes.txt").write_text("cloudy")
+    (tmp_path / "cam1" / "notes.txt").write_text("cloudy", encoding="utf-8")
     (tmp_path / "cam1" / "._frame0.png").write_bytes(b"left behind by a Mac")
     return tmp_path / "cam1"
 

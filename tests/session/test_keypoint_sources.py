@@ -13,17 +13,21 @@ from mocap3d.session.keypoints import keypoint_source, may_be_keypoints
 def openpose_folder(path):
     path.mkdir(parents=True)
     for frame in range(3):
-        (path / f"cam1_{frame:012}_keypoints.json").write_text(json.dumps({"version": 1.3, "people": []}))
+        (path / f"cam1_{frame:012}_keypoints.json").write_text(
+            json.dumps({"version": 1.3, "people": []}), encoding="utf-8"
+        )
     return path
 
 
 def coco_results(path):
-    path.write_text(json.dumps([{"image_id": 0, "category_id": 1, "keypoints": [1.0] * 51, "score": 0.9}]))
+    path.write_text(
+        json.dumps([{"image_id": 0, "category_id": 1, "keypoints": [1.0] * 51, "score": 0.9}]), encoding="utf-8"
+    )
     return path
 
 
 def coco_dataset(path):
-    path.write_text("\n " + json.dumps({"images": [], "annotations": []}))
+    path.write_text("\n " + json.dumps({"images": [], "annotations": []}), encoding="utf-8")
     return path
 
 
@@ -35,7 +39,9 @@ def deeplabcut_h5(path):
 
 
 def deeplabcut_csv(path):
-    path.write_text("scorer,DLC,DLC,DLC\nbodyparts,knee,knee,knee\ncoords,x,y,likelihood\n0,1,2,0.9\n")
+    path.write_text(
+        "scorer,DLC,DLC,DLC\nbodyparts,knee,knee,knee\ncoords,x,y,likelihood\n0,1,2,0.9\n", encoding="utf-8"
+    )
     return path
 
 
@@ -77,10 +83,14 @@ def unknown_h5(path):
     ("name", "make", "complaint"),
     [
         ("cam1", lambda p: p.mkdir(), "holds no JSON files"),
-        ("a.json", lambda p: p.write_text('{"version": 1.3, "people": []}'), "single frame of OpenPose"),
-        ("a.json", lambda p: p.write_text("hello"), "is not JSON"),
-        ("a.json", lambda p: p.write_text(""), "is not JSON"),
-        ("a.csv", lambda p: p.write_text("time,x,y\n"), "first row does not begin with 'scorer'"),
+        (
+            "a.json",
+            lambda p: p.write_text('{"version": 1.3, "people": []}', encoding="utf-8"),
+            "single frame of OpenPose",
+        ),
+        ("a.json", lambda p: p.write_text("hello", encoding="utf-8"), "is not JSON"),
+        ("a.json", lambda p: p.write_text("", encoding="utf-8"), "is not JSON"),
+        ("a.csv", lambda p: p.write_text("time,x,y\n", encoding="utf-8"), "first row does not begin with 'scorer'"),
         ("a.h5", unknown_h5, "it holds points"),
         ("a.h5", lambda p: p.write_bytes(b"junk"), "cannot be read as keypoints"),
         ("a.slp", lambda p: p.write_bytes(b""), "Export Analysis HDF5"),
@@ -103,5 +113,5 @@ def test_a_folder_of_other_json_is_refused(tmp_path):
 
 def test_notes_and_hidden_files_are_passed_over(tmp_path):
     for name in ("notes.txt", ".DS_Store", "._cam1.json", "cam1.png", "meta.pickle"):
-        (tmp_path / name).write_text("")
+        (tmp_path / name).write_text("", encoding="utf-8")
         assert not may_be_keypoints(tmp_path / name)

@@ -91,7 +91,7 @@ hfov_deg = 60
 
 def test_views_come_in_natural_order(tmp_path):
     path = tmp_path / "rig.toml"
-    path.write_text(TOML)
+    path.write_text(TOML, encoding="utf-8")
     assert list(read_rig(path).calibrated().cameras) == ["cam2", "cam10"]
 
 
@@ -115,7 +115,7 @@ def test_views_come_in_natural_order(tmp_path):
 )
 def test_mistakes_are_named(old, new, message, tmp_path):
     path = tmp_path / "rig.toml"
-    path.write_text(TOML.replace(old, new, 1))
+    path.write_text(TOML.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(CalibrationError, match=r"rig\.toml") as caught:
         read_rig(path)
     assert message in str(caught.value)
@@ -123,6 +123,6 @@ def test_mistakes_are_named(old, new, message, tmp_path):
 
 def test_an_empty_rig_is_refused(tmp_path):
     path = tmp_path / "rig.toml"
-    path.write_text("cameras = []")
+    path.write_text("cameras = []", encoding="utf-8")
     with pytest.raises(CalibrationError, match="no \\[\\[cameras\\]\\]"):
         read_rig(path)

@@ -159,7 +159,7 @@ def test_a_broken_file_is_refused(tmp_path, content, complaint):
 
 def test_a_decimal_comma_is_told_apart_from_other_mistakes(tmp_path):
     path = tmp_path / "session.toml"
-    path.write_text('[[people]]\nname = "Ada"\nheight_m = 1,75\n')
+    path.write_text('[[people]]\nname = "Ada"\nheight_m = 1,75\n', encoding="utf-8")
     with pytest.raises(SessionError, match=r"decimal point: 1\.75, not 1,75"):
         read_toml(path)
     with pytest.raises(SessionError, match=r"height_m' is '1,75'; needed a number.* without quotes: 1\.75"):
@@ -168,7 +168,7 @@ def test_a_decimal_comma_is_told_apart_from_other_mistakes(tmp_path):
 
 def test_other_broken_lines_say_nothing_of_commas(tmp_path):
     path = tmp_path / "session.toml"
-    path.write_text("size = [1,75\n")
+    path.write_text("size = [1,75\n", encoding="utf-8")
     with pytest.raises(SessionError) as caught:
         read_toml(path)
     assert "decimal" not in str(caught.value)

@@ -93,7 +93,7 @@ def test_bvh_turns_by_its_channels_in_their_order(order, tmp_path):
     names = " ".join(f"{axis}rotation" for axis in order)
     frames = "1 2 3 10 20 30 40 50 60\n1 2 3 11 20 30 40 50 60"
     path = tmp_path / "clip.bvh"
-    path.write_text(BVH.format(order=names, frames=frames))
+    path.write_text(BVH.format(order=names, frames=frames), encoding="utf-8")
     clip = clip_of_tree(read_bvh(path), unit_m=0.01)
     hips = about(order[0], 10) @ about(order[1], 20) @ about(order[2], 30)
     arm = hips @ about(order[0], 40) @ about(order[1], 50) @ about(order[2], 60)
@@ -107,13 +107,15 @@ def test_bvh_turns_by_its_channels_in_their_order(order, tmp_path):
 
 def test_bvh_unit_is_told_by_the_leg(tmp_path):
     path = tmp_path / "clip.bvh"
-    path.write_text(BVH.format(order="Zrotation Xrotation Yrotation", frames="0 90 0 0 0 0 0 0 0\n" * 2))
+    path.write_text(
+        BVH.format(order="Zrotation Xrotation Yrotation", frames="0 90 0 0 0 0 0 0 0\n" * 2), encoding="utf-8"
+    )
     assert clip_of_tree(read_bvh(path)).p_in_world[0, 0, 2] == pytest.approx(0.9)
 
 
 def test_amc_angles_are_counted_in_the_bones_own_frame(tmp_path):
-    (tmp_path / "7.asf").write_text(ASF)
-    (tmp_path / "7_01.amc").write_text(AMC)
+    (tmp_path / "7.asf").write_text(ASF, encoding="utf-8")
+    (tmp_path / "7_01.amc").write_text(AMC, encoding="utf-8")
     clip = clip_of_tree(read_amc(tmp_path / "7_01.amc"))
     inch = 0.0254 / 0.45
     foot = about("Z", 90) @ about("X", 30) @ about("Z", -90) @ [0, -10, 0]
@@ -190,14 +192,14 @@ def test_a_bad_file_is_named_and_explained(name, content, message, tmp_path):
 
 
 def test_a_cut_off_amc_is_refused(tmp_path):
-    (tmp_path / "7.asf").write_text(ASF)
-    (tmp_path / "7_01.amc").write_text(AMC.rsplit("leg", 1)[0])
+    (tmp_path / "7.asf").write_text(ASF, encoding="utf-8")
+    (tmp_path / "7_01.amc").write_text(AMC.rsplit("leg", 1)[0], encoding="utf-8")
     with pytest.raises(FormatError, match="unequal numbers of frames"):
         read_amc(tmp_path / "7_01.amc")
 
 
 def test_an_amc_that_is_not_there_is_named(tmp_path):
-    (tmp_path / "7.asf").write_text(ASF)
+    (tmp_path / "7.asf").write_text(ASF, encoding="utf-8")
     with pytest.raises(FormatError, match=r"7_02\.amc: not found"):
         read_amc(tmp_path / "7_02.amc")
 

@@ -49,8 +49,8 @@ def assets(folder: Path, *, without: str = "", mhclo: str = MHCLO, obj: str = OB
         name = place.split("/")[1]
         if name != without:
             (folder / place).mkdir(parents=True)
-            (folder / place / f"{name}.mhclo").write_text(mhclo.format(name=name))
-            (folder / place / f"{name}.obj").write_text(obj)
+            (folder / place / f"{name}.mhclo").write_text(mhclo.format(name=name), encoding="utf-8")
+            (folder / place / f"{name}.obj").write_text(obj, encoding="utf-8")
     return folder
 
 

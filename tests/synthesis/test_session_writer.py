@@ -83,7 +83,7 @@ def test_odd_rates_survive(scene, tmp_path):
 
 
 def test_a_folder_in_use_is_left_alone(scene, tmp_path):
-    (tmp_path / "mine.txt").write_text("precious")
+    (tmp_path / "mine.txt").write_text("precious", encoding="utf-8")
     with pytest.raises(SessionError, match="not empty"):
         write_session(scene, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]

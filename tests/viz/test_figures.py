@@ -44,7 +44,7 @@ def test_stick_figures_are_vectors_and_the_same_again(content, tmp_path, suffix)
 def test_curves_and_cameras(content, tmp_path):
     curves([CHART], tmp_path / "curves.svg")
     camera_layout(content.rig, content.points, tmp_path / "cameras.svg")
-    assert all("<image" not in path.read_text() for path in tmp_path.iterdir())
+    assert all("<image" not in path.read_text(encoding="utf-8") for path in tmp_path.iterdir())
 
 
 def test_refused(content, tmp_path):

@@ -106,7 +106,7 @@ def test_the_same_content_gives_the_same_bytes(tmp_path):
 
 def test_links_lead_to_the_exported_files(tmp_path):
     file = tmp_path / "P1 & co.trc"
-    file.write_text("x")
+    file.write_text("x", encoding="utf-8")
     assert 'href="P1 &amp; co.trc"' in report_html(replace(small_content(), files=(file,)), tmp_path)
 
 

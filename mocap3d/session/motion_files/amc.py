@@ -122,7 +122,7 @@ def _read_asf(path: Path) -> _Skeleton:
 def _sections(path: Path) -> dict[str, list[str]]:
     sections: dict[str, list[str]] = {"": []}
     name = ""
-    for line in path.read_text(errors="replace").splitlines():
+    for line in path.read_text(errors="replace", encoding="utf-8").splitlines():
         line = line.strip()
         if line.startswith(":"):
             name = line[1:].split()[0]
@@ -156,7 +156,7 @@ def _bone(block: Mapping[str, Sequence[str]], parent: str, *, degrees: bool) -> 
 def _read_angles(path: Path) -> dict[str, list]:
     """Numbers of every bone, one list per frame."""
     angles: dict[str, list] = {}
-    for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(errors="replace", encoding="utf-8").splitlines(), start=1):
         if not line or line[0] in "#:" or line.strip().isdigit():
             continue
         name, *words = line.split()

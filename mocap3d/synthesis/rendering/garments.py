@@ -157,7 +157,7 @@ def _description(path: Path) -> _Description:
 
 
 def _lines(path: Path) -> Iterator[list[str]]:
-    for line in path.read_text(errors="replace").splitlines():
+    for line in path.read_text(errors="replace", encoding="utf-8").splitlines():
         words = line.split()
         if words and not words[0].startswith("#"):
             yield words
