@@ -20,7 +20,7 @@ def points(count=17, seed=0):
 
 def read(tmp_path, content, skeleton=None):
     file = tmp_path / "cam1.json"
-    file.write_text(content if isinstance(content, str) else json.dumps(content))
+    file.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
     return read_keypoints(KeypointSource(file, "coco"), "cam1", skeleton=skeleton)
 
 
@@ -124,7 +124,7 @@ def test_a_real_coco_annotation(real_data):
     """COCO val2017 image 785: a skier, all but the right ear labelled; the nose is where it is in the photograph."""
     file = real_data / "08_person_images" / "coco_785.json"
     found = read_keypoints(KeypointSource(file, "coco"), "photo")
-    given = np.array(json.loads(file.read_text())["annotations"][0]["keypoints"]).reshape(17, 3)
+    given = np.array(json.loads(file.read_text(encoding="utf-8"))["annotations"][0]["keypoints"]).reshape(17, 3)
     assert found.keypoint_set == "coco17"
     assert np.array_equal(found.uv_px[0, given[:, 2] > 0, 0].numpy(), given[given[:, 2] > 0, :2])
     assert found.uv_px[0, given[:, 2] == 0].isnan().all()

@@ -34,7 +34,7 @@ def write_csv(path, columns, data, index=None):
         ",".join([str(i), *("" if np.isnan(v) else repr(float(v)) for v in row)])
         for i, row in zip(index, data, strict=True)
     ]
-    path.write_text("\n".join(lines) + "\n")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def write_table(path, columns, data, kind=None):
@@ -116,7 +116,7 @@ def test_an_image_path_may_take_three_columns(tmp_path):
         f"{name},,,{','.join(label[n] for label in labels(coords=('x', 'y')))}"
         for n, name in enumerate(("scorer", "bodyparts", "coords"))
     ]
-    (tmp_path / "a.csv").write_text("\n".join([*head, "labeled-data,v1,img0040.png" + ",1.5" * 34]))
+    (tmp_path / "a.csv").write_text("\n".join([*head, "labeled-data,v1,img0040.png" + ",1.5" * 34]), encoding="utf-8")
     assert read(tmp_path / "a.csv").frame.tolist() == [40]
 
 
@@ -155,7 +155,7 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path):
     ],
 )
 def test_broken_csv_is_named(tmp_path, text, needs):
-    (tmp_path / "cam1.csv").write_text(text)
+    (tmp_path / "cam1.csv").write_text(text, encoding="utf-8")
     with pytest.raises(DetectionError, match=needs) as error:
         read(tmp_path / "cam1.csv")
     assert "cam1.csv" in str(error.value)

@@ -18,7 +18,7 @@ def a_session(root, counts, *, frames=3, video_frames=None, views=None, skeleton
         (root / view).mkdir()
         for frame in range(frames):
             people = [{"pose_keypoints_2d": [100.0 + frame, 200.0, 0.5] * count}]
-            (root / view / f"{view}_{frame:06d}.json").write_text(json.dumps({"people": people}))
+            (root / view / f"{view}_{frame:06d}.json").write_text(json.dumps({"people": people}), encoding="utf-8")
         keypoints[view] = KeypointSource(root / view, "openpose")
         if video_frames:
             t_s = torch.arange(video_frames, dtype=torch.float64)

@@ -174,7 +174,11 @@ def pictureless(path):
 
 WRONG = {
     "no file": (lambda p: p, None, r"model\.onnx cannot be read"),
-    "no model": (lambda p: p.write_text("not a model") and p, None, r"no model that ONNX Runtime .* can run"),
+    "no model": (
+        lambda p: p.write_text("not a model", encoding="utf-8") and p,
+        None,
+        r"no model that ONNX Runtime .* can run",
+    ),
     "other count": (heatmap_model, "halpe26", r"gives 17 keypoints, but keypoint set 'halpe26' has 26.*coco17"),
     "unknown count": (lambda p: heatmap_model(p, count=7), None, r"gives 7 keypoints, and no known .*--keypoints"),
     "ambiguous count": (lambda p: heatmap_model(p, count=25), None, r"may be body25 or body25b.*--keypoints"),

@@ -26,7 +26,7 @@ def trial(lab) -> Path:
 
 def read_trc(path: Path):
     """Marker names, and positions (frame, marker, xyz) in the lab's Z-up metres: (x, y, z)_lab = (z, x, y)_trc."""
-    lines = path.read_text().splitlines()
+    lines = path.read_text(encoding="utf-8").splitlines()
     names = lines[3].split("\t")[2::3]
     rows = np.array([[float(cell or "nan") for cell in line.split("\t")] for line in lines[5:] if line.strip()])
     names = [name for name in names if name]

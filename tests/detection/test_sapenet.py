@@ -279,7 +279,7 @@ CITED = re.compile(r"\bEq (\d+)")
 def cited():
     """Equation numbers in the code, each with the file that names it."""
     files = sorted((Path(mocap3d.__file__).parent / "detection").rglob("*.py"))
-    return [(int(m[1]), file.stem) for file in files for m in CITED.finditer(file.read_text())]
+    return [(int(m[1]), file.stem) for file in files for m in CITED.finditer(file.read_text(encoding="utf-8"))]
 
 
 def test_every_equation_of_the_paper_is_named_once():
@@ -289,11 +289,12 @@ def test_every_equation_of_the_paper_is_named_once():
 
 
 def test_the_page_says_where_each_equation_lives():
-    rows = {int(number): where.strip().strip("`") for number, where in ROW.findall(PAGE.read_text())}
+    rows = {int(number): where.strip().strip("`") for number, where in ROW.findall(PAGE.read_text(encoding="utf-8"))}
     assert set(rows) == set(range(1, 51))
     for number, file in cited():
         module, _, name = rows[number].partition(".")
         assert module == file, f"Eq {number} is in {file}, the page says {module}"
         assert re.search(
-            rf"(def|class) {name.split('.')[-1]}\b", (PAGE.parents[1] / "mocap3d/detection" / f"{file}.py").read_text()
+            rf"(def|class) {name.split('.')[-1]}\b",
+            (PAGE.parents[1] / "mocap3d/detection" / f"{file}.py").read_text(encoding="utf-8"),
         )

@@ -210,16 +210,16 @@ def test_the_log_has_its_rows_and_none_from_the_future(data, tmp_path, monkeypat
     stated = options(data, tmp_path, steps=10)
     train(stated, stop=StopAfter(7))
     log = tmp_path / "log.csv"
-    row = log.read_text().splitlines()[-1].split(",")
-    log.write_text(log.read_text() + ",".join(["8", *row[1:]]) + "\n")
+    row = log.read_text(encoding="utf-8").splitlines()[-1].split(",")
+    log.write_text(log.read_text(encoding="utf-8") + ",".join(["8", *row[1:]]) + "\n", encoding="utf-8")
     train(stated)
-    with log.open() as file:
+    with log.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["step"] for row in rows] == ["5", "10"]
     assert {"loss", "heatmap_4", "lr", "trunk_lr", "gradient", "images_per_s", "waiting"} < rows[0].keys()
     assert float(rows[1]["loss"]) < float(rows[0]["loss"])
     assert (rows[0]["trunk_gradient"], float(rows[1]["trunk_gradient"]) > 0) == ("", True)
-    with (tmp_path / "validation.csv").open() as file:
+    with (tmp_path / "validation.csv").open(encoding="utf-8") as file:
         scores = list(csv.DictReader(file))
     assert [row["step"] for row in scores] == ["10"]
     assert {"pck0.1_visible", "pck0.2_hidden", "pck0.05_all", "pck0.1_LKnee", "visibility"} < scores[0].keys()
@@ -291,7 +291,8 @@ def test_a_killed_run_goes_on(data, tmp_path):
 def test_ctrl_c_saves_and_says_how_to_go_on(data, tmp_path, capsys):
     config = tmp_path / "config.toml"
     config.write_text(
-        f'network = "sapenet-xs"\ndata = ["{data}"]\nsize_px = [96, 128]\n[batches]\nbatch = 2\n[budget]\nminutes = 9\n'
+        f'network = "sapenet-xs"\ndata = ["{data}"]\nsize_px = [96, 128]\n[batches]\nbatch = 2\n[budget]\nminutes=9\n',
+        encoding="utf-8",
     )
     timer = threading.Timer(3.0, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
@@ -344,10 +345,10 @@ def test_presets_are_read(name):
 
 
 def test_the_configuration_in_the_docs_is_read(tmp_path):
-    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
     block = page[page.index('    network = "sapenet-s"') :].split("\n\nThe folder")[0]
     path = tmp_path / "config.toml"
-    path.write_text(textwrap.dedent(block))
+    path.write_text(textwrap.dedent(block), encoding="utf-8")
     stated = read_options(path)
     assert (stated.network, stated.init, stated.batches.share) == ("sapenet-s", "blazepose-full", (0.75, 0.25))
     assert stated.data == (tmp_path / "people", tmp_path / "lab")
@@ -373,7 +374,7 @@ def test_the_papers_schedule():
 )
 def test_a_wrong_configuration_is_refused_in_words(tmp_path, text, words):
     path = tmp_path / "config.toml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(DetectionError) as refused:
         read_options(path)
     assert words in str(refused.value)

@@ -35,7 +35,9 @@ def test_projection_matches_opencv(lens):
 def test_real_lenses_match_opencv(real_data):
     """Four cameras of a real recording, in Pose2Sim's file."""
     path = real_data / "01_pose2sim_4cam_human" / "S00_Demo_Session" / "S00_Calibration" / "Calib_qualisys.toml"
-    cameras = [table for name, table in tomllib.loads(path.read_text()).items() if name.startswith("cam")]
+    cameras = [
+        table for name, table in tomllib.loads(path.read_text(encoding="utf-8")).items() if name.startswith("cam")
+    ]
     assert len(cameras) == 4
     for camera in cameras:
         matrix, distortion = (torch.tensor(camera[key], dtype=torch.float64) for key in ("matrix", "distortions"))

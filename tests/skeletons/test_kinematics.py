@@ -105,7 +105,7 @@ def test_an_unknown_joint_is_refused_with_the_nearest_names():
 
 def test_a_table_of_ones_own_is_mirrored(tmp_path):
     path = tmp_path / "small.toml"
-    path.write_text(SMALL.format(d=DOF, parent="pelvis"))
+    path.write_text(SMALL.format(d=DOF, parent="pelvis"), encoding="utf-8")
     tree = read_body(path)
     assert tree.names == ("pelvis", "hip_r", "hip_l")
     assert tree.joints[2].direction == (0, 0, -1)
@@ -126,6 +126,6 @@ def test_a_table_of_ones_own_is_mirrored(tmp_path):
 )
 def test_a_broken_table_says_what_is_wrong(tmp_path, old, new, message):
     path = tmp_path / "small.toml"
-    path.write_text(SMALL.format(d=DOF, parent="pelvis").replace(old, new))
+    path.write_text(SMALL.format(d=DOF, parent="pelvis").replace(old, new), encoding="utf-8")
     with pytest.raises(FormatError, match=message):
         read_body(path)

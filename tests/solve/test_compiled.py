@@ -13,7 +13,7 @@ SOURCE = "import numba\n\n\n@numba.njit(cache=True)\ndef doubled(x):\n    return
 @pytest.fixture
 def kernel(tmp_path):
     path = tmp_path / "fresh_kernel.py"
-    path.write_text(SOURCE)
+    path.write_text(SOURCE, encoding="utf-8")
     spec = importlib.util.spec_from_file_location("fresh_kernel", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

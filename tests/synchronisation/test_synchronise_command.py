@@ -34,7 +34,7 @@ def root(filmed, tmp_path) -> Path:
 
 
 def doubts(root: Path) -> str:
-    return " ".join(json.loads((root / "results" / "summary.json").read_text())["doubtful"])
+    return " ".join(json.loads((root / "results" / "summary.json").read_text(encoding="utf-8"))["doubtful"])
 
 
 def test_offsets_are_written_and_then_used(root, capsys):
@@ -63,7 +63,9 @@ def test_what_is_not_clear_is_not_kept(root, capsys):
     assert run("synchronise", root, "--sync.max-offset-s", 0.1) == 0
     told = capsys.readouterr()
     assert "view 'cam02': another offset would do nearly as well" in told.err
-    text = (root / "synchronisation.toml").read_text() if (root / "synchronisation.toml").exists() else ""
+    text = (
+        (root / "synchronisation.toml").read_text(encoding="utf-8") if (root / "synchronisation.toml").exists() else ""
+    )
     assert "cam02" not in text
 
 

@@ -65,7 +65,8 @@ def test_panoptic(tmp_path):
         ids = (7, 3) if frame < 2 else (3,)
         bodies = [{"id": body, "joints19": joints[frame, n].ravel().tolist()} for n, body in enumerate(ids)]
         (folder / f"body3DScene_{frame:08d}.json").write_text(
-            json.dumps({"version": 0.7, "univTime": 0.0, "bodies": bodies})
+            json.dumps({"version": 0.7, "univTime": 0.0, "bodies": bodies}),
+            encoding="utf-8",
         )
     truth = read_panoptic(tmp_path)[0]
     assert truth.p_m.shape == (3, 2, 19, 3)

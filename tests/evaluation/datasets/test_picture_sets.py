@@ -35,7 +35,7 @@ def write_mpii(root: Path, n: int = 3) -> np.ndarray:
         {"image": f"{i:03d}.jpg", "center": [150.0, 150.0], "scale": 1.5, "joints": [], "joints_vis": []}
         for i in range(n)
     ]
-    (root / "annot" / "valid.json").write_text(json.dumps(rows))
+    (root / "annot" / "valid.json").write_text(json.dumps(rows), encoding="utf-8")
     return joints
 
 
@@ -54,7 +54,7 @@ def coco_rows(n: int, *, more: dict | None = None) -> list[dict]:
 def write_coco(path: Path, rows: list[dict]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     images = [{"id": i, "file_name": f"{i:06d}.jpg"} for i in range(1 + max(row["image_id"] for row in rows))]
-    path.write_text(json.dumps({"images": images, "annotations": rows, "categories": []}))
+    path.write_text(json.dumps({"images": images, "annotations": rows, "categories": []}), encoding="utf-8")
 
 
 def exact(labels: LabelledPictures) -> FoundKeypoints:
@@ -77,7 +77,7 @@ def test_mpii(tmp_path):
 
 def test_mpii_of_two_minds(tmp_path):
     write_mpii(tmp_path)
-    (tmp_path / "annot" / "valid.json").write_text("[]")
+    (tmp_path / "annot" / "valid.json").write_text("[]", encoding="utf-8")
     with pytest.raises(FormatError, match=r"0 people in valid.json, 3 in gt_valid.mat"):
         read_mpii(tmp_path)
 
@@ -179,6 +179,6 @@ def test_an_empty_folder_is_named(tmp_path, read):
 def test_a_broken_file_is_named(tmp_path):
     path = tmp_path / "annotations" / "person_keypoints_val2017.json"
     path.parent.mkdir()
-    path.write_text('{"images": [], "annotations": [{"keypoints": [1]}]}')
+    path.write_text('{"images": [], "annotations": [{"keypoints": [1]}]}', encoding="utf-8")
     with pytest.raises(FormatError, match="person_keypoints"):
         read_coco(tmp_path)
