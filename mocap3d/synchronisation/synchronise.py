@@ -19,7 +19,7 @@ Progress = Callable[[str, int, int], None]
 ALL_PAIRS = 8
 """With more views than that, each is compared with the next few only."""
 NEIGHBOURS = 4
-COARSEST_S = 1 / 60
+FINEST_STEP_S = 1 / 60
 """Shifts are tried in steps of a frame, but no smaller ones than this."""
 CLEAR = 4.0
 """Standard errors by which the best shift must be better than any other."""
@@ -87,7 +87,7 @@ def synchronise(
         for name in names
     ]
     pairs = pairs_of(len(views))
-    step_s = max(min(view.step_s for view in views), COARSEST_S)
+    step_s = max(min(view.step_s for view in views), FINEST_STEP_S)
     reach = max(1, round(options.max_offset_s / step_s))
     lags_s = np.arange(-reach, reach + 1) * step_s
     agreements: dict[Pair, Agreement] = {}
