@@ -11,7 +11,7 @@ import pytest
 from clips import make_clip
 from tiny_session import VIEWS, copy_of_tiny_session, run
 
-from mocap3d.cli import reconstruct
+from mocap3d import batch
 from mocap3d.cli.app import COMMANDS
 from mocap3d.export.npz import read_npz
 
@@ -92,6 +92,7 @@ def test_json_is_alone_on_stdout(root, capsys):
     assert {"reprojection_px", "agreeing", "noise_px"} < summary["views"][0].keys()
     assert "RHip-RKnee" in summary["people"][0]["limb_spread_mm"]
     assert ["door" in warning for warning in summary["warnings"]] == [True]
+    assert "Its cameras 'cam03' have no view" in summary["warnings"][0]
     assert "warning: No camera" in told.err
 
 
@@ -119,8 +120,8 @@ def test_flags_overrule_session_toml_which_overrules_defaults(root, monkeypatch)
         used.append(arguments[1])
         return original(*arguments, **named)
 
-    original = reconstruct.reconstruct_session
-    monkeypatch.setattr(reconstruct, "reconstruct_session", reconstruct_session)
+    original = batch.reconstruct_session
+    monkeypatch.setattr(batch, "reconstruct_session", reconstruct_session)
     with (root / "session.toml").open("a", encoding="utf-8") as file:
         file.write("\n[reconstruct.fit]\nmax_gap_s = 0.125\ncovariance = false\n")
     assert run("reconstruct", root, "--fit.max-gap-s", "0.25", "--formats", "trc", "--quiet") == 0
@@ -145,12 +146,12 @@ def test_results_of_people_who_are_gone_are_removed(root):
     assert not any("Ada" in name for name in names)
 
 
-@pytest.mark.parametrize("stage", ["reconstruct_session", "export_all"])
+@pytest.mark.parametrize("stage", ["batch.reconstruct_session", "cli.reconstruct.export_all"])
 def test_interrupted_leaves_nothing(stage, root, monkeypatch, capsys):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(reconstruct, stage, interrupt)
+    monkeypatch.setattr(f"mocap3d.{stage}", interrupt)
     assert run("reconstruct", root) == 130
     assert "interrupted" in capsys.readouterr().err
     assert not (root / "results").exists()
@@ -166,6 +167,44 @@ def test_interrupted_while_writing_leaves_the_old_results(root, monkeypatch):
     monkeypatch.setattr("mocap3d.export.results.write_parquet", interrupt)
     assert run("reconstruct", root, "--associate.people", "Ada", "--quiet") == 130
     assert {path: path.read_bytes() for path in (root / "results").iterdir()} == before
+
+
+def test_of_several_sessions_one_that_fails_does_not_end_the_others(root, tmp_path, capsys):
+    """Patterns are spelt out where the shell has not done so, in natural order; each session has its own warnings."""
+    for number in (2, 10):
+        shutil.copytree(root, tmp_path / f"walk_{number}")
+    (tmp_path / "walk_2" / "calibration" / "Calib.qca.txt").unlink()
+    (tmp_path / "walk_10" / "keypoints" / "cam03").rename(tmp_path / "walk_10" / "keypoints" / "door")
+    assert run("reconstruct", tmp_path / "walk_*", root, "--formats", "trc", "--json") == 2
+    told = capsys.readouterr()
+    failed, left_out, whole = json.loads(told.out)["sessions"]
+    assert [result["session"] for result in (failed, left_out, whole)] == [
+        str(tmp_path / name) for name in ("walk_2", "walk_10", "session")
+    ]
+    assert "has no calibration" in failed["error"]
+    assert "error: " in told.err
+    assert ["door" in warning for warning in left_out["warnings"]] == [True]
+    assert whole["warnings"] == []
+    assert (tmp_path / "walk_10" / "results" / "P1.trc").exists()
+    assert (root / "results" / "P1.trc").exists()
+
+
+def test_several_sessions_end_with_a_line_each(root, tmp_path, capsys):
+    assert run("reconstruct", root, tmp_path / "nowhere", "--formats", "trc") == 2
+    told = capsys.readouterr().out
+    first, second = told.splitlines()[-2:]
+    assert first.startswith(f"{root} ")
+    assert "P1: " in first
+    assert second.startswith(f"{tmp_path / 'nowhere'} ")
+    assert "FAILED: " in second
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"), [((), "No session folder"), (("a", "b", "--out", "c"), "--out names one")]
+)
+def test_sessions_that_make_no_sense_are_refused(arguments, words, capsys):
+    assert run("reconstruct", *arguments) == 2
+    assert words in " ".join(capsys.readouterr().err.replace("│", "").split())
 
 
 def test_info_shows_what_there_is(root, capsys):
@@ -194,6 +233,12 @@ def test_info_of_a_good_session_says_so(root, capsys):
     assert capsys.readouterr().out.count(f"Ready: mocap3d reconstruct {root}") == 2
 
 
+def test_a_command_to_copy_holds_for_paths_with_spaces(root, capsys):
+    spaced = root.rename(root.with_name("trial 1"))
+    assert run("info", spaced, "--quick") == 0
+    assert f'Ready: mocap3d reconstruct "{spaced}"' in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("calibration", ["qualisys", "pose2sim", "native"])
 def test_synth_makes_a_session_that_reconstructs(calibration, tmp_path, capsys):
     root = tmp_path / "new"
@@ -214,4 +259,6 @@ def test_a_folder_in_use_is_not_overwritten(root, capsys):
 
 def test_an_output_below_a_file_is_refused(root, capsys):
     assert run("reconstruct", root, "--out", root / "session.toml" / "x") == 2
-    assert "cannot be written to" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "cannot be written to" in told
+    assert "triangulating" not in told  # what takes long has not begun

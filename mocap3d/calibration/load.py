@@ -22,7 +22,8 @@ def load_calibration(session: Session, *, unit: str | None = None) -> Calibrated
     if session.calibration is None:
         raise CalibrationError(
             f"{session.root} has no calibration. Put a calibration file there as calibration.toml or into "
-            f"calibration/. Known formats: {KNOWN}."
+            "calibration/, or film a board and let `mocap3d calibrate` make one. "
+            f"Known formats: {KNOWN}."
         )
     rig = read_calibration(session.calibration, unit=unit)
     camera_of_view = match_names(session.views, rig.cameras)
@@ -33,7 +34,10 @@ def load_calibration(session: Session, *, unit: str | None = None) -> Calibrated
             "Name videos and keypoints like the cameras, or calibrate the missing ones."
         )
     if left_out := [view for view in session.views if view not in camera_of_view]:
-        log.warning("No camera in %s for the views %s: they are left out.", session.calibration, listed(left_out))
+        unseen = [name for name in rig.cameras if name not in camera_of_view.values()]
+        remedy = f" Its cameras {listed(unseen)} have no view: name the videos like them." if unseen else ""
+        said = (session.calibration, listed(left_out), remedy)
+        log.warning("No camera in %s for the views %s: they are left out.%s", *said)
     cameras = {view: _for_video(rig.cameras[name], session, view) for view, name in camera_of_view.items()}
     return CalibratedRig(cameras=cameras, source=rig.source)
 

@@ -58,17 +58,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _escape_what_cannot_be_written()
     try:
         return _dispatch(arguments)
-    except Mocap3dError as error:
-        return _say(f"error: {error}", USER_ERROR)
-    except OSError as error:
-        if isinstance(error, BrokenPipeError):  # the reader of our output, e.g. head, has had enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return OK
-        if error.filename is None:
-            raise
-        return _say(f"error: {error.filename}: {error.strerror}. Check that it is there and yours to use.", USER_ERROR)
+    except BrokenPipeError:  # the reader of our output, e.g. head, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except (Mocap3dError, OSError) as error:
+        return _say(f"error: {worded(error)}", USER_ERROR)
     except KeyboardInterrupt:
-        return _say("interrupted: no results were written", INTERRUPTED)
+        return _say("interrupted: nothing is left half written", INTERRUPTED)
+
+
+def worded(error: Mocap3dError | OSError) -> str:
+    """What a user is told of it; an error of the system that names no file is a defect of ours, and raised again."""
+    if isinstance(error, Mocap3dError):
+        return str(error)
+    if error.filename is None:
+        raise error
+    return f"{error.filename}: {error.strerror}. Check that it is there and yours to use."
 
 
 def _escape_what_cannot_be_written() -> None:

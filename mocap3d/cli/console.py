@@ -90,6 +90,10 @@ class Output:
             self.warnings.append(text)
             self._talk.print(f"[yellow]warning:[/] {escape(text)}", soft_wrap=True)
 
+    def fail(self, text: str) -> None:
+        """What ended one of several tasks."""
+        self._talk.print(f"[red]error:[/] {escape(text)}", soft_wrap=True)
+
 
 class Bar:
     """A pipeline's progress: a bar where somebody watches, a line per stage in a log file."""

@@ -1,5 +1,6 @@
 """``mocap3d export-onnx WEIGHTS --out FILE``."""
 
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -30,6 +31,7 @@ def run(arguments: list[str]) -> int:
     """Writes; 0."""
     command = parse(ExportOnnx, arguments)
     output = Output(command.output)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # warns of packages that a SAPENet does not need
     with output.working("writing the network"):
         export_onnx(command.weights, command.out)
     size_mb = command.out.stat().st_size / 1e6

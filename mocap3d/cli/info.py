@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from mocap3d.cli.console import Output, OutputOptions
 from mocap3d.cli.parse import parse
-from mocap3d.cli.summary import counted
+from mocap3d.cli.summary import as_typed, counted
 from mocap3d.overview import Overview, ViewOverview, look_over
 
 
@@ -55,7 +55,7 @@ def _print(overview: Overview, output: Output) -> None:
     for problem in overview.missing:
         output.text(f"[red]missing:[/] {escape(problem)}")
     if not overview.missing:
-        output.text(f"Ready: mocap3d reconstruct {escape(overview.root)}")
+        output.text(f"Ready: mocap3d reconstruct {escape(as_typed(overview.root))}")
 
 
 def _rate(rate: str | None) -> str:
@@ -78,7 +78,7 @@ def _keypoints(view: ViewOverview) -> str:
 
 def _camera(view: ViewOverview) -> str:
     if view.camera is None:
-        return "none calibrated"
+        return "none of this name is calibrated: the view is left out"
     (width, height), camera = view.camera.size_px, view.camera
     place = ", ".join(f"{metres:.2f}" for metres in camera.position_m)
     return f"at ({place}) m, f {camera.focal_px:.0f} px, {width}x{height}, {camera.lens}"

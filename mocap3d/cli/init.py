@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from mocap3d.cli.console import Output, OutputOptions
 from mocap3d.cli.parse import parse
-from mocap3d.cli.summary import counted
+from mocap3d.cli.summary import as_typed, counted
 from mocap3d.session.proposal import propose
 
 
@@ -37,7 +37,7 @@ def run(arguments: list[str]) -> int:
     if session is None:
         output.text(f"{escape(str(path))} and empty folders. Next: fill videos/ and calibration/.")
     else:
-        views, root = counted(len(session.views), "view"), escape(str(command.session))
+        views, root = counted(len(session.views), "view"), escape(as_typed(command.session))
         output.text(f"{escape(str(path))}: {views}. Next: mocap3d info {root}")
     output.result({"file": str(path), "views": list(session.views) if session else []})
     return 0

@@ -10,7 +10,7 @@ from rich.markup import escape
 from mocap3d.calibration.load import load_calibration
 from mocap3d.cli.console import Output, OutputOptions
 from mocap3d.cli.parse import parse
-from mocap3d.errors import SessionError
+from mocap3d.errors import Mocap3dError
 from mocap3d.export.results import file_stems
 from mocap3d.export.saved import read_results
 from mocap3d.session.records import JointAngles, Points3D
@@ -77,8 +77,9 @@ def _cameras(results: Path, points: Points3D, path: Path, output: Output) -> lis
     """The layout, where the results lie in their session."""
     try:
         rig = load_calibration(load_session(results.resolve().parent))
-    except SessionError as error:
-        output.warn(f"no figure of the cameras: {error}")
+    except Mocap3dError as error:
+        why = str(error).split(". ")[0]
+        output.warn(f"no figure of the cameras, as these results do not lie in a session with a calibration: {why}.")
         return []
     camera_layout(rig, points, path)
     return [path]

@@ -55,6 +55,11 @@ def counted(n: int, one: str, more: str | None = None) -> str:
     return f"{n:,} {one if n == 1 else more or one + 's'}"
 
 
+def as_typed(path: Path | str) -> str:
+    """A path as every shell takes it."""
+    return f'"{path}"' if " " in str(path) else str(path)
+
+
 def measure(value: float, unit: str, digits: int = 1) -> str:
     """A number with its unit; a dash where it is not known."""
     return "-" if math.isnan(value) else f"{value:.{digits}f} {unit}"

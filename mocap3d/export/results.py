@@ -104,6 +104,12 @@ def write_more(
     return tuple(folder / name for name in names)
 
 
+def check_writable(folder: Path) -> None:
+    """Refuses a folder that results could not be written into: before the hours that they may take, not after them."""
+    with _put_in_place(folder, take_away=False):
+        pass
+
+
 def file_stems(people: Sequence[str]) -> list[str]:
     """People's names as file names that every system takes, still unique where case does not count."""
     stems: list[str] = []
@@ -140,9 +146,12 @@ def _of_person(results: Results, person: str, options: ExportOptions) -> dict[Fo
     """What writes each of one person's files."""
     points, motion, angles = results.points, results.motion, results.angles
     up = "z" if options.target == "visual3d" else "y"
+    has_skeleton = motion is not None and person in motion.people
+    segments_of = motion if has_skeleton and options.target == "visual3d" else None
+    events = results.events.get(person, ())
     writers: dict[Format, Callable[[Path], None]] = {
         "trc": lambda path: write_trc(points, person, path, up=up),
-        "c3d": lambda path: write_c3d(points, person, path, results.events.get(person, ())),
+        "c3d": lambda path: write_c3d(points, person, path, events, segments_of=segments_of),
         "csv": lambda path: write_csv(points, person, path, motion=motion, angles=angles),
     }
     if motion is not None and person in motion.people and _is_placed(motion, person):

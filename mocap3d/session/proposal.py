@@ -64,6 +64,8 @@ def _lines(root: Path, session: Session | None, loose: Mapping[ViewId, Path]) ->
     yield "# `mocap3d info` tells what is found, `mocap3d reconstruct` does the work."
     yield ""
     yield from _rate(session)
+    if session is not None and session.keypoints:
+        yield from _commented('skeleton = "body25"   # which keypoints these are, where their files do not tell')
     yield ""
     yield from _calibration(root, session)
     yield ""

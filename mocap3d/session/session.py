@@ -20,6 +20,7 @@ log = logging.getLogger("mocap3d")
 
 TOML_NAME = "session.toml"
 _SAME_S = 0.001
+_MOST_NAMES = 8
 
 
 def load_session(root: Path) -> Session:
@@ -123,7 +124,8 @@ def _session_rate(
 
 def _content(root: Path) -> str:
     names = sorted((path.name for path in root.iterdir()), key=natural_key)
-    return f"it holds {listed(names[:20])}" if names else "it is empty"
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f"it holds {listed(names[:_MOST_NAMES])}{more}" if names else "it is empty"
 
 
 _LAYOUT = f"videos/<view>.mp4 (or a folder of images per view) or keypoints/<view>, which is {KNOWN}"

@@ -11,8 +11,22 @@ from mocap3d.viz.time_charts import Curve, TimeChart
 
 _SIDES = {"_l": "left", "_r": "right"}
 _DEGREES = degrees(1.0)
-
-
+_SPOKEN = {
+    "arm_flex": "arm flexion",
+    "arm_add": "arm adduction",
+    "arm_rot": "arm rotation",
+    "elbow_flex": "elbow flexion",
+    "pro_sup": "forearm pronation",
+    "wrist_flex": "wrist flexion",
+    "wrist_dev": "wrist deviation",
+    "knee_angle": "knee flexion",
+    "ankle_angle": "ankle dorsiflexion",
+    "mtp_angle": "toe angle",
+    "elv_angle": "shoulder plane of elevation",
+    "shoulder_elv": "shoulder elevation",
+    "shoulder_rot": "shoulder axial rotation",
+}
+"""What OpenSim's shorter names mean; the curves themselves keep these, as the columns of the files have them."""
 _UNSHOWN, _HARDLY = "shown by no keypoint", "hardly shown"
 
 
@@ -43,7 +57,7 @@ def angle_sections(angles: JointAngles) -> dict[str, tuple[TimeChart, ...]]:
 
 def _told(stem: str) -> str:
     """hip_flexion -> Hip flexion."""
-    return stem.replace("_", " ").capitalize()
+    return _SPOKEN.get(stem, stem.replace("_", " ")).capitalize()
 
 
 def cycle_charts(

@@ -10,7 +10,8 @@ from jaxtyping import Float
 from mocap3d.viz.colours import sequential
 
 _CELL_W, _CELL_H = 34, 22
-_LABEL_W, _HEAD_H = 92, 78
+_LABEL_W, _HEAD_H, _LEAN_W = 92, 78, 40
+"""For the names of rows, those of columns, and the last of these, which lean beyond their cells."""
 
 
 def heatmap(
@@ -26,7 +27,7 @@ def heatmap(
     """Cells from dark blue (0) to yellow (``worst``, or the 98th percentile); a dash where nothing is known."""
     known = values[np.isfinite(values)]
     top = worst or (float(np.percentile(known, 98)) if len(known) else 1.0) or 1.0
-    width, height = _LABEL_W + _CELL_W * len(columns) + 6, _HEAD_H + _CELL_H * len(rows) + 4
+    width, height = _LABEL_W + _CELL_W * len(columns) + _LEAN_W, _HEAD_H + _CELL_H * len(rows) + 4
     parts = [opened(width, height, title)]
     for c, name in enumerate(columns):
         x, y = _LABEL_W + _CELL_W * (c + 0.62), _HEAD_H - 8

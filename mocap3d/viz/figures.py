@@ -67,7 +67,7 @@ def curves(charts: Sequence[TimeChart], path: Path, *, columns: int = 3) -> None
             if curve.sigma is not None:
                 low, high = curve.values - curve.sigma, curve.values + curve.sigma
                 axes.fill_between(chart.x, low, high, color=SIDES[curve.side], alpha=0.22, linewidth=0)
-        axes.set_title(chart.title, fontsize=8, loc="left")
+        axes.set_title(chart.title.replace(", ", "\n"), fontsize=8, loc="left")  # what is doubtful on a line of its own
         axes.set_ylabel(chart.unit)
         axes.set_xlabel(chart.x_label)
     for axes in np.atleast_1d(grid).flat[len(charts) :]:

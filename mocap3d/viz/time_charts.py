@@ -12,6 +12,8 @@ from mocap3d.viz.charts import opened
 
 _MOST_POINTS = 900
 """Of one curve: more than there are pixels across it only makes the file larger."""
+_LEAST_SPAN = 1.0
+"""Units from top to bottom of the curves: what stands still is drawn flat, not as the last digits of its numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,9 @@ def _range(curves: Sequence[Curve]) -> tuple[float, float]:
     if not len(values):
         return 0.0, 1.0
     low, high = float(values.min()), float(values.max())
-    most = (high - low) or 1.0
+    room = max(0.0, _LEAST_SPAN - (high - low)) / 2
+    low, high = low - room, high + room
+    most = high - low
     ends = [(c.values - c.sigma, c.values + c.sigma) for c in curves if c.sigma is not None]
     below = min((float(np.nanmin(lower)) for lower, _ in ends if np.isfinite(lower).any()), default=low)
     above = max((float(np.nanmax(upper)) for _, upper in ends if np.isfinite(upper).any()), default=high)

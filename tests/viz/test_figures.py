@@ -100,7 +100,7 @@ def test_joint_angles_come_in_degrees_and_pairs():
         observable=(("measured", "measured", "no"),),
     )
     ((chart,),) = angle_sections(angles).values()
-    assert (chart.title, [curve.side for curve in chart.curves]) == ("Knee angle", ["left", "right"])
+    assert (chart.title, [curve.side for curve in chart.curves]) == ("Knee flexion", ["left", "right"])
     np.testing.assert_allclose(chart.curves[0].values, np.degrees(0.5))
 
 

@@ -175,3 +175,11 @@ def test_a_band_is_inside_its_chart_unless_it_is_wild():
         heights = [[float(point.split()[1]) for point in path.split("L")] for path in (band, line)]
         assert (min(heights[0]) == 22.0 and max(heights[0]) == 126.0) == is_cut
         assert max(heights[1]) - min(heights[1]) > 25
+
+
+def test_what_stands_still_is_drawn_flat():
+    """An angle that no keypoint shows stays at rest; the last digits of its numbers are no motion."""
+    still = 80.0 + 1e-14 * np.arange(50) % 3e-14
+    drawn = time_chart(TimeChart("Forearm", "deg", np.arange(50.0), (Curve("pro_sup_r", still),)))
+    (line,) = re.findall(r'<path class="curve middle" d="M([^"]+)"', drawn)
+    assert len({point.split()[1] for point in line.split("L")}) == 1

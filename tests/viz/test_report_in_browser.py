@@ -152,6 +152,17 @@ def test_the_keyboard_is_enough(shown):
     shown.page.keyboard.press("1")
 
 
+def test_nothing_is_cut_off_on_a_narrow_page(browser, report):
+    """A phone's width: the page does not scroll sideways, and drawings hold their own words."""
+    shown = Shown(browser, report)
+    shown.page.set_viewport_size({"width": 400, "height": 800})
+    assert shown.tell("document.documentElement.scrollWidth") == 400
+    beyond = """[...document.querySelectorAll("section svg text")].filter(
+        text => text.getBoundingClientRect().right > text.ownerSVGElement.getBoundingClientRect().right + 1
+    ).map(text => text.textContent)"""
+    assert shown.tell(beyond) == []
+
+
 def test_every_control_has_a_name(shown):
     nameless = shown.tell(
         "[...document.querySelectorAll('button, select, input')].filter((e) => !(e.getAttribute('aria-label')"
