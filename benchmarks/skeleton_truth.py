@@ -13,11 +13,13 @@ from scipy.spatial.transform import Rotation
 
 from mocap3d.fusion.skeleton_fit.evidence import sample_of
 from mocap3d.fusion.skeleton_fit.measures import HABIT, expected_measures
+from mocap3d.fusion.skeleton_fit.measuring import solve_measures
 from mocap3d.fusion.skeleton_fit.packed_tree import pack_tree
 from mocap3d.fusion.skeleton_fit.start import first_poses
-from mocap3d.fusion.skeleton_fit.window import NearPoints, loose_prior, solve_measures, solve_poses
+from mocap3d.fusion.skeleton_fit.terms import NearPoints, loose_prior
+from mocap3d.fusion.skeleton_fit.window import solve_poses
 from mocap3d.skeletons.body_table import load_body
-from mocap3d.skeletons.kinematics import JointKind, Placement
+from mocap3d.skeletons.kinematics import Joint, JointKind, Placement
 from mocap3d.skeletons.skeleton import Skeleton, load_skeleton
 from mocap3d.synthesis.motion.keypoints import halpe26_of
 from mocap3d.synthesis.motion.read import read_clip
@@ -85,7 +87,7 @@ def truth_from(clip: Clip60, skeleton: Skeleton, seed: int) -> SkeletonTruth:
     return truth_of(body, skeleton, root, torch.from_numpy(np.stack(turns, axis=1)))
 
 
-def _livelier(turn: np.ndarray, joint: object, seed: int, j: int) -> np.ndarray:
+def _livelier(turn: np.ndarray, joint: Joint, seed: int, j: int) -> np.ndarray:
     rng = np.random.default_rng([seed, 53, j])
     dofs = joint.dofs
     if not dofs:

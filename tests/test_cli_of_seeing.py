@@ -110,6 +110,20 @@ def test_init_overwrites_a_broken_file_only_if_told_to(root):
     assert load_session(root).views == VIEWS
 
 
+def test_what_init_comments_out_may_be_taken_in(root):
+    """In any combination: keys of the session come before its first table."""
+    (root / "session.toml").unlink()
+    assert run("init", root, "--quiet") == 0
+    path = root / "session.toml"
+    text = path.read_text(encoding="utf-8")
+    for line in ("rate = 60", 'skeleton = "body25"', "[[people]]", 'name = "P1"'):
+        assert f"\n# {line}" in text
+        text = text.replace(f"\n# {line}", f"\n{line}")
+    path.write_text(text, encoding="utf-8")
+    session = load_session(root)
+    assert (session.rate, session.skeleton, session.people[0].name) == (60, "body25", "P1")
+
+
 def test_plan_prints_numbers_and_draws(tmp_path, capsys):
     few = ("--step-m", "1.5", "--turns", "2", "--phases", "1")
     assert run("plan", "rigs/lab4.toml", "--out", tmp_path / "map.svg", *few, "--json") == 0

@@ -9,7 +9,6 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
-from scipy.signal import find_peaks
 
 from mocap3d.biomech.feet import HEADING_S, SIDES, Feet, Side
 from mocap3d.biomech.signals import derivative
@@ -113,6 +112,8 @@ def _without_short(flags: np.ndarray, shortest: int) -> np.ndarray:
 
 def _peaks(signal: Float[np.ndarray, " t"], rate_hz: float, *, apart_s: float = MIN_STRIDE_S) -> np.ndarray:
     """Highest points, refined to fractions of a frame; beside a gap there is none."""
+    from scipy.signal import find_peaks
+
     known = np.isfinite(signal)
     if known.sum() < 3:
         return np.zeros(0)

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from jaxtyping import Bool, Float, Int8
-from scipy.interpolate import PchipInterpolator, make_smoothing_spline
-from scipy.signal import butter, sosfiltfilt
 
 from mocap3d.session.records import Provenance
 
@@ -29,6 +27,8 @@ def fill_gaps(
     The filling is monotone between neighbours (Fritsch & Carlson 1980): it never shoots over. Nothing is added before
     the first or after the last known instant.
     """
+    from scipy.interpolate import PchipInterpolator
+
     known = _known(values)
     provenance = np.where(known, int(Provenance.MEASURED), int(Provenance.MISSING)).astype(np.int8)
     filled = np.where(known[:, None], values, np.nan)
@@ -48,6 +48,8 @@ def low_pass(values: Float[np.ndarray, "t c"], rate_hz: float, cutoff_hz: float)
 
     Blocks of fewer than 5 instants, and everything where the cutoff is not below half the rate, stay as they are.
     """
+    from scipy.signal import butter, sosfiltfilt
+
     corrected_hz = cutoff_hz / CUTOFF_CORRECTION
     if not 0 < corrected_hz < rate_hz / 2:
         return values.copy()
@@ -58,6 +60,7 @@ def low_pass(values: Float[np.ndarray, "t c"], rate_hz: float, cutoff_hz: float)
 
 def gcv_spline(values: Float[np.ndarray, "t c"], rate_hz: float) -> Float[np.ndarray, "t c"]:
     """A natural cubic spline per block and column, as smooth as leaving one instant out recommends."""
+    from scipy.interpolate import make_smoothing_spline
 
     def smooth(block: np.ndarray) -> np.ndarray:
         t_s = np.arange(len(block)) / rate_hz

@@ -83,7 +83,7 @@ def _fit_person(
     triangulated = np.isfinite(p_in_world[..., 0])
     if not triangulated.any():
         return
-    start = without_leaps(p_in_world, triangulated, float(tracks.rate))
+    start = without_leaps(p_in_world, points.n_views.numpy()[:, person], float(tracks.rate))
     model = measure_model(
         Evidence(tracks, person, rig, start, triangulated, points.cov_m2.numpy()[:, person]),
         noise,

@@ -64,11 +64,11 @@ def measure_noise(tracks: Tracks2D, person: int, rig: PackedRig) -> NoiseModel:
     scale2 = np.maximum(unit_scales(tracks) * _score_curve(*rough.valid()), _LEAST)
     sample = _Residuals.of(tracks, person, rig, stretches, scale2, GATE**2)
     share, memory, bias = _persistence(sample)
-    spread = _spread(sample)
     n_times = len(sample.stretch)
-    draft = NoiseModel(torch.from_numpy(scale2), share, memory, spread, bias)
-    news = independent_instants(draft, n_times) / max(n_times, 1)
-    return replace(draft, scale2=torch.from_numpy(np.maximum(scale2 * _factors(sample, news), _LEAST)))
+    draft = NoiseModel(torch.from_numpy(scale2), share, memory, _UNSEEN_SPREAD, bias)
+    factors = _factors(sample, independent_instants(draft, n_times) / max(n_times, 1))
+    spread = _spread(sample.rescaled(factors))
+    return replace(draft, scale2=torch.from_numpy(np.maximum(scale2 * factors, _LEAST)), spread=spread)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +86,12 @@ class _Residuals:
         """Relative squared sizes and scores of all residuals that say something (n)."""
         known = np.isfinite(self.relative)
         return self.relative[known], self.score[known]
+
+    def rescaled(self, factors: np.ndarray) -> "_Residuals":
+        """In sigmas whose squares have grown by factors (v k s)."""
+        _, n_views, n_points = self.score.shape
+        place = np.rint((N_SCALES - 1) * np.clip(np.nan_to_num(self.score), 0, 1)).astype(int)
+        return replace(self, z=self.z / np.sqrt(factors[np.arange(n_views)[:, None], np.arange(n_points), place]))
 
     @staticmethod
     def of(

@@ -7,13 +7,16 @@ from mocap3d.solve.running_median import running_median
 _NEIGHBOURS_S = 0.25
 _LEAP_M = 0.03
 """A triangulated point this far (and four usual distances) from the median of its neighbours in time is a leap."""
+_SURE = 4
+"""Views that do not agree by chance: a hand may then be as fast as it likes."""
 
 
-def without_leaps(p_in_world: np.ndarray, triangulated: np.ndarray, rate: float) -> np.ndarray:
+def without_leaps(p_in_world: np.ndarray, n_views: np.ndarray, rate: float) -> np.ndarray:
     """A start (t 3 k) from which the solver finds home: gaps bridged, and points that leap from their neighbours too.
 
-    With few views two wrong ones can agree; a redescending loss started there would stay there.
+    n_views (t k): that agree. Two wrong ones can; a redescending loss started there would stay there.
     """
+    triangulated = np.isfinite(p_in_world[..., 0])
     start = bridged(p_in_world, triangulated)
     half = round(_NEIGHBOURS_S * rate / 2)
     if len(start) < 4 * half + 2:
@@ -21,7 +24,7 @@ def without_leaps(p_in_world: np.ndarray, triangulated: np.ndarray, rate: float)
     usual = np.empty_like(start)
     running_median(start.reshape(len(start), -1), half, usual.reshape(len(start), -1))
     apart = np.linalg.norm(start - usual, axis=1)
-    leaps = apart > _LEAP_M + 4 * np.median(apart, axis=0)
+    leaps = (apart > _LEAP_M + 4 * np.median(apart, axis=0)) & (n_views < _SURE)
     return bridged(p_in_world, triangulated & ~leaps) if leaps.any() else start
 
 

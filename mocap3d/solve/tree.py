@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from mocap3d.solve.jit import kernel
+from mocap3d.solve.jit import inlined, kernel
 from mocap3d.solve.turns import multiply, turn_about
 
 MAX_TURN, MAX_STEP_M = 0.6, 0.3
@@ -53,6 +53,24 @@ def place(parent, direction, kind, axes, anchor, segment, length, offset, root, 
                     + world[t, s, i, 1] * offset[k, 1]
                     + world[t, s, i, 2] * offset[k, 2]
                 )
+
+
+@kernel
+def ancestors(parent):
+    """(j j): whether the first is the second or above it."""
+    below = np.eye(len(parent), dtype=np.bool_)
+    for j in range(1, len(parent)):
+        below[:, j] |= below[:, parent[j]]
+    return below
+
+
+@inlined
+def moved_by_unknown(twist, point, root, out):
+    """out (3): how a point moves with an unknown's twist (6)."""
+    r0, r1, r2 = point[0] - root[0], point[1] - root[1], point[2] - root[2]
+    out[0] = twist[3] + twist[1] * r2 - twist[2] * r1
+    out[1] = twist[4] + twist[2] * r0 - twist[0] * r2
+    out[2] = twist[5] + twist[0] * r1 - twist[1] * r0
 
 
 @kernel
@@ -123,20 +141,14 @@ def moves(parent, kind, axes, column, world, joint, times, moved, turned, frames
     of the joint frames (b-j).
     """
     n, n_joints = moved.shape[1], len(parent)
-    s, owner = np.zeros((n, 6)), np.zeros(n, np.int64)
+    s, owner, shift = np.zeros((n, 6)), np.zeros(n, np.int64), np.empty(3)
     for row, t in enumerate(times):
         twists(parent, kind, axes, column, world[t], joint[t], s, owner)
         for j in range(n_joints):
-            r0, r1, r2 = (
-                joint[t, j, 0] - joint[t, 0, 0],
-                joint[t, j, 1] - joint[t, 0, 1],
-                joint[t, j, 2] - joint[t, 0, 2],
-            )
             for c in range(n):
                 if moved[j, c]:
-                    out[row, j, 0, c] = s[c, 3] + s[c, 1] * r2 - s[c, 2] * r1
-                    out[row, j, 1, c] = s[c, 4] + s[c, 2] * r0 - s[c, 0] * r2
-                    out[row, j, 2, c] = s[c, 5] + s[c, 0] * r1 - s[c, 1] * r0
+                    moved_by_unknown(s[c], joint[t, j], joint[t, 0], shift)
+                    out[row, j, :, c] = shift
         for b in range(len(frames)):
             base = world[t, frames[b]]
             for c in range(n):

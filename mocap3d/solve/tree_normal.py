@@ -8,7 +8,7 @@ Arrays of a tree: see ``solve.tree``; h (t 6 k) and g (t 3 k): information and g
 import numpy as np
 
 from mocap3d.solve.jit import inlined, kernel
-from mocap3d.solve.tree import twists
+from mocap3d.solve.tree import ancestors, moved_by_unknown, twists
 
 
 @inlined
@@ -111,6 +111,16 @@ def normal(parent, kind, axes, column, segment, world, joint, x, h, g, matrix, g
                 matrix[t, d, c] = force[3 + d]
 
 
+@inlined
+def moved_by_measure(what, direction, base, out):
+    """out (3): how a point moves with a length along ``direction`` of base (3 3), or with a part of its offset."""
+    for r in range(3):
+        if what == 0:
+            out[r] = base[r, 0] * direction[0] + base[r, 1] * direction[1] + base[r, 2] * direction[2]
+        else:
+            out[r] = base[r, what - 1]
+
+
 @kernel
 def border(
     parent, kind, axes, column, segment, direction, measures, known_by, world, joint, x, h, g, mixed, own, pull
@@ -122,13 +132,8 @@ def border(
     """
     n_times, n = mixed.shape[:2]
     s, owner = np.zeros((n, 6)), np.zeros(n, np.int64)
-    below = np.zeros((len(parent), len(parent)), np.bool_)
-    for j in range(len(parent)):
-        i = j
-        while i >= 0:
-            below[i, j] = True
-            i = parent[i]
-    move, weighted = np.empty((known_by.shape[1], 3)), np.empty((known_by.shape[1], 3))
+    below = ancestors(parent)
+    move, weighted, d = np.empty((known_by.shape[1], 3)), np.empty((known_by.shape[1], 3)), np.empty(3)
     own[:] = 0
     pull[:] = 0
     for t in range(n_times):
@@ -142,15 +147,8 @@ def border(
                 if q < 0:
                     break
                 what, i = measures[q]
-                base = world[t, parent[i]] if what == 0 else world[t, segment[k]]
                 v = move[count]
-                for r in range(3):
-                    if what == 0:
-                        v[r] = (
-                            base[r, 0] * direction[i, 0] + base[r, 1] * direction[i, 1] + base[r, 2] * direction[i, 2]
-                        )
-                    else:
-                        v[r] = base[r, what - 1]
+                moved_by_measure(what, direction[i], world[t, parent[i]] if what == 0 else world[t, segment[k]], v)
                 weighted[count, 0] = h[t, 0, k] * v[0] + h[t, 1, k] * v[1] + h[t, 2, k] * v[2]
                 weighted[count, 1] = h[t, 1, k] * v[0] + h[t, 3, k] * v[1] + h[t, 4, k] * v[2]
                 weighted[count, 2] = h[t, 2, k] * v[0] + h[t, 4, k] * v[1] + h[t, 5, k] * v[2]
@@ -161,12 +159,9 @@ def border(
                     own[known_by[k, a], known_by[k, b]] += (
                         move[a, 0] * weighted[b, 0] + move[a, 1] * weighted[b, 1] + move[a, 2] * weighted[b, 2]
                     )
-            r0, r1, r2 = x[t, 0, k] - joint[t, 0, 0], x[t, 1, k] - joint[t, 0, 1], x[t, 2, k] - joint[t, 0, 2]
             for c in range(n):
                 if not below[owner[c], segment[k]]:
                     continue
-                d0 = s[c, 3] + s[c, 1] * r2 - s[c, 2] * r1
-                d1 = s[c, 4] + s[c, 2] * r0 - s[c, 0] * r2
-                d2 = s[c, 5] + s[c, 0] * r1 - s[c, 1] * r0
+                moved_by_unknown(s[c], x[t, :, k], joint[t, 0], d)
                 for a in range(count):
-                    mixed[t, c, known_by[k, a]] += d0 * weighted[a, 0] + d1 * weighted[a, 1] + d2 * weighted[a, 2]
+                    mixed[t, c, known_by[k, a]] += d[0] * weighted[a, 0] + d[1] * weighted[a, 1] + d[2] * weighted[a, 2]

@@ -11,9 +11,11 @@ import torch
 from mocap3d.biomech import rotations
 from mocap3d.biomech.angles import joint_angles
 from mocap3d.fusion.skeleton_fit.measures import expected_measures
+from mocap3d.fusion.skeleton_fit.measuring import solve_measures
 from mocap3d.fusion.skeleton_fit.packed_tree import pack_tree
 from mocap3d.fusion.skeleton_fit.start import first_poses
-from mocap3d.fusion.skeleton_fit.window import NearPoints, loose_prior, solve_measures, solve_poses
+from mocap3d.fusion.skeleton_fit.terms import NearPoints, loose_prior
+from mocap3d.fusion.skeleton_fit.window import solve_poses
 from mocap3d.session.motion_files.c3d import read_c3d
 from mocap3d.session.motion_files.markers import MarkerTrial
 from mocap3d.session.records import Motion, Provenance

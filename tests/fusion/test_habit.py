@@ -6,7 +6,7 @@ import pytest
 from mocap3d.fusion.skeleton_fit.habit import eased, habit_border, habitual
 from mocap3d.fusion.skeleton_fit.packed_tree import pack_tree
 from mocap3d.fusion.skeleton_fit.pose import Poses
-from mocap3d.fusion.skeleton_fit.window import loose_prior
+from mocap3d.fusion.skeleton_fit.terms import loose_prior
 from mocap3d.skeletons.body_table import load_body
 from mocap3d.skeletons.skeleton import load_skeleton
 from mocap3d.solve import tree_priors

@@ -10,7 +10,8 @@ from mocap3d.fusion.motion import MotionModel, measure_motion, noise_shape
 from mocap3d.fusion.skeleton_fit.measures import Measures
 from mocap3d.fusion.skeleton_fit.packed_tree import PackedTree
 from mocap3d.fusion.skeleton_fit.pose import Poses
-from mocap3d.fusion.skeleton_fit.window import Data, Prior, linearised, solve_poses
+from mocap3d.fusion.skeleton_fit.terms import Data, Prior
+from mocap3d.fusion.skeleton_fit.window import linearised, solve_poses
 from mocap3d.session.records import NoiseModel
 from mocap3d.solve import response
 

@@ -9,9 +9,10 @@ from mocap3d.fusion.noise import independent_instants
 from mocap3d.fusion.skeleton_fit.acceleration import Acceleration, measure_acceleration
 from mocap3d.fusion.skeleton_fit.evidence import Evidence, sample_of
 from mocap3d.fusion.skeleton_fit.measures import STATED_M, Measures, expected_measures, told_height_m, told_length_m
+from mocap3d.fusion.skeleton_fit.measuring import solve_measures
 from mocap3d.fusion.skeleton_fit.packed_tree import PackedTree, pack_tree
 from mocap3d.fusion.skeleton_fit.start import first_poses
-from mocap3d.fusion.skeleton_fit.window import Prior, loose_prior, solve_measures
+from mocap3d.fusion.skeleton_fit.terms import Prior, loose_prior
 from mocap3d.session.records import Person
 from mocap3d.skeletons.kinematics import KinematicTree
 
@@ -36,7 +37,7 @@ class Body:
 
 
 def measure_body(evidence: Evidence, tree: KinematicTree, known: Person) -> Body:
-    """Solve a sample together with the measures, loosely, then with the accelerations that it shows."""
+    """Solve a sample together with the measures, loosely, and see how it accelerates."""
     p, noise = evidence.p, evidence.noise
     placements = tree.placements(evidence.tracks.skeleton)
     packed = pack_tree(tree, placements, np.isfinite(p[..., 0]).mean(0) >= _FEWEST_SEEN)
@@ -53,11 +54,10 @@ def measure_body(evidence: Evidence, tree: KinematicTree, known: Person) -> Body
     seen = list(zip(poses, map(evidence.views, sample), strict=True))
     n_times = len(points)
     persistence = noise.spread * n_times / independent_instants(noise, n_times)
-    measures, _ = solve_measures(packed, measures, seen, prior, steps=4, persistence=persistence)
+    measures, cov = solve_measures(packed, measures, seen, prior, steps=8, persistence=persistence)
+    # What limbs accelerate by is not asked again for their lengths: longer ones would seem likelier, as they turn less.
     acceleration = measure_acceleration(packed, measures, seen, prior, evidence.rate, noise)
-    prior = replace(prior, motion=acceleration.weight)
-    measures, cov = solve_measures(packed, measures, seen, prior, steps=3, persistence=persistence)
-    return Body(packed, measures, cov, acceleration, prior)
+    return Body(packed, measures, cov, acceleration, replace(prior, motion=acceleration.weight))
 
 
 def _begun(packed: PackedTree, measures: Measures, points: np.ndarray, known: Mapping[str, float]) -> Measures:

@@ -12,8 +12,9 @@ from scipy.linalg import block_diag
 
 from mocap3d.fusion.skeleton_fit.acceleration import Acceleration
 from mocap3d.fusion.skeleton_fit.measures import Measures
-from mocap3d.fusion.skeleton_fit.packed_tree import PackedTree, ancestry
-from mocap3d.fusion.skeleton_fit.window import System, sensitivity
+from mocap3d.fusion.skeleton_fit.measuring import sensitivity
+from mocap3d.fusion.skeleton_fit.packed_tree import PackedTree
+from mocap3d.fusion.skeleton_fit.window import System
 from mocap3d.session.records import NoiseModel
 from mocap3d.solve import chain, response, tree_spread
 from mocap3d.solve import tree as kernels
@@ -100,7 +101,7 @@ def _moves(packed: PackedTree, system: System, times: np.ndarray) -> np.ndarray:
     n, parents = packed.n, packed.parent
     spans = packed.tree.spans
     out = np.zeros((len(times), 2 * len(parents) + len(spans), 3, n))
-    path = ancestry(parents)
+    path = kernels.ancestors(parents)
     s, owner = np.zeros((n, 6)), np.zeros(n, np.int64)
     tree = (packed.parent, packed.kind, packed.axes, packed.column)
     kernels.twists(*tree, system.placed.world[times[0]], system.placed.joint[times[0]], s, owner)
@@ -166,7 +167,7 @@ def _with_unseen(packed: PackedTree) -> tuple[PackedTree, np.ndarray]:
 
 def _lengthened(packed: PackedTree, measures: np.ndarray, world: np.ndarray) -> np.ndarray:
     """(t j 3 m): how joints move where only lengths change, of measures (m 2) as in ``Measures.free``."""
-    below = ancestry(packed.parent)
+    below = kernels.ancestors(packed.parent)
     out = np.zeros((*world.shape[:2], 3, len(measures)))
     for m, (what, j) in enumerate(measures):
         if what == 0:

@@ -6,7 +6,7 @@ import numpy as np
 
 from mocap3d.fusion.noise import GATE
 from mocap3d.fusion.packing import PackedRig, pack_tracks
-from mocap3d.fusion.skeleton_fit.window import NearPoints, SeenByViews
+from mocap3d.fusion.skeleton_fit.terms import NearPoints, SeenByViews
 from mocap3d.session.records import NoiseModel, Tracks2D
 
 WINDOW, OVERLAP = 256, 24

@@ -8,9 +8,10 @@ from scipy.linalg import block_diag
 
 from mocap3d.errors import FusionError
 from mocap3d.fusion.skeleton_fit.habit import eased, habitual
-from mocap3d.fusion.skeleton_fit.packed_tree import PackedTree, ancestry
+from mocap3d.fusion.skeleton_fit.packed_tree import PackedTree
 from mocap3d.skeletons.kinematics import KinematicTree, Placement
 from mocap3d.skeletons.naming import did_you_mean
+from mocap3d.solve.tree import ancestors
 
 HABIT = 4
 """After a length, 0, and the three parts of an offset, in ``Measures.free``."""
@@ -143,7 +144,7 @@ def _measured_joints(tree: KinematicTree, name: str) -> list[int]:
 
 
 def _free(packed: PackedTree, offset_sigma: np.ndarray) -> np.ndarray:
-    below = ancestry(packed.parent)
+    below = ancestors(packed.parent)
     anchors = packed.anchor[packed.anchor >= 0]
     lengths = [(0, j) for j in range(1, len(packed.parent)) if below[j, anchors].any()]
     parts = [
@@ -157,7 +158,7 @@ def _free(packed: PackedTree, offset_sigma: np.ndarray) -> np.ndarray:
 
 
 def _movers(packed: PackedTree, free: np.ndarray) -> np.ndarray:
-    below = ancestry(packed.parent)
+    below = ancestors(packed.parent)
     lists = [
         [m for m, (what, i) in enumerate(free) if what != HABIT and (below[i, anchor] if what == 0 else i == k)]
         if anchor >= 0

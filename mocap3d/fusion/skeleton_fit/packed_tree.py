@@ -103,7 +103,7 @@ def sense_of(axis: tuple[float, float, float]) -> float:
 def _with_unknowns(packed: PackedTree, placements: tuple[Placement | None, ...]) -> PackedTree:
     """Numbers the degrees of freedom whose turning moves a keypoint, in a body at rest."""
     joint, world, x = _at_rest(packed, placements)
-    below = ancestry(packed.parent)
+    below = kernels.ancestors(packed.parent)
     column, n = packed.column.copy(), 3
     for j, kind in enumerate(packed.kind):
         carried = packed.segment >= 0
@@ -117,14 +117,6 @@ def _with_unknowns(packed: PackedTree, placements: tuple[Placement | None, ...])
                 column[j, a] = n
                 n += 1
     return replace(packed, column=column, n=n)
-
-
-def ancestry(parent: np.ndarray) -> np.ndarray:
-    """(j j): whether the first is the second or above it."""
-    below = np.eye(len(parent), dtype=bool)
-    for j in range(1, len(parent)):
-        below[:, j] |= below[:, parent[j]]
-    return below
 
 
 def _axes_of(packed: PackedTree, j: int, world: np.ndarray) -> list[np.ndarray]:
