@@ -75,8 +75,8 @@ def look_over(root: Path, *, read_keypoints: bool = True) -> Overview:
 
     Raises SessionError where the folder is no session at all; everything else that is wrong is told under ``missing``.
     """
-    session = load_session(root)
     trials = _Trials()
+    session = load_session(root, unreadable=trials.failed)
     options = trials(lambda: stated_options(session))
     rig = trials(lambda: load_calibration(session, unit=options.calibration_unit if options else None))
     detector = detector_of(session, options.detect if options else DetectOptions())
@@ -110,8 +110,12 @@ class _Trials:
         try:
             return step()
         except Mocap3dError as error:
-            self.problems.append(str(error))
+            self.failed(error)
             return None
+
+    def failed(self, error: Mocap3dError) -> None:
+        """A problem that was met elsewhere."""
+        self.problems.append(str(error))
 
 
 def _timeline(session: Session, detections: Mapping[ViewId, Detections] | None) -> Timeline | None:

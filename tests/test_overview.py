@@ -8,6 +8,7 @@ from tiny_session import VIEWS, copy_of_tiny_session, tiny_scene
 
 from mocap3d.errors import SessionError
 from mocap3d.overview import look_over
+from mocap3d.session.session import load_session
 
 
 @pytest.fixture
@@ -53,3 +54,16 @@ def test_videos_alone_lack_only_a_calibration(tmp_path):
 def test_a_folder_that_is_no_session_is_refused(tmp_path):
     with pytest.raises(SessionError, match="no views"):
         look_over(tmp_path)
+
+
+def test_a_broken_video_does_not_hide_the_others(tmp_path):
+    root = tmp_path / "session"
+    for view in VIEWS:
+        make_clip(root / "videos" / f"{view}.mp4", n=12, rate=30)
+    whole = (root / "videos" / "cam02.mp4").read_bytes()
+    (root / "videos" / "cam02.mp4").write_bytes(whole[: len(whole) // 2])
+    overview = look_over(root)
+    assert [view.video for view in overview.views] == ["videos/cam01.mp4", None, "videos/cam03.mp4"]
+    assert "cam02.mp4 cannot be read as a video" in " ".join(overview.missing)
+    with pytest.raises(SessionError, match=r"cam02\.mp4 cannot be read"):
+        load_session(root)

@@ -1,7 +1,7 @@
 """A session folder, looked over: its views, videos, keypoints, calibration and what session.toml says."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -23,8 +23,11 @@ _SAME_S = 0.001
 _MOST_NAMES = 8
 
 
-def load_session(root: Path) -> Session:
-    """What a session folder holds, checked as far as is quick: one frame of each video is decoded, no keypoint read."""
+def load_session(root: Path, *, unreadable: Callable[[SessionError], None] | None = None) -> Session:
+    """What a session folder holds, checked as far as is quick: one frame of each video is decoded, no keypoint read.
+
+    A video that cannot be read is an error; where ``unreadable`` takes that, the session is the one without the video.
+    """
     if not root.is_dir():
         raise SessionError(f"{root} is not a folder. Needed: a session folder with {_LAYOUT}.")
     table = _read_table(root / TOML_NAME)
@@ -34,7 +37,7 @@ def load_session(root: Path) -> Session:
     if not views:
         raise SessionError(f"{root} has no views: {_content(root)}. Needed: {_LAYOUT}.")
     _check_names(root / TOML_NAME, table, views)
-    videos = {view: probe(video_paths[view]) for view in views if view in video_paths}
+    videos = _probed({view: video_paths[view] for view in views if view in video_paths}, unreadable)
     view_rate = {view: special.rate for view, special in table.views.items() if special.rate is not None}
     return Session(
         root=root,
@@ -74,6 +77,20 @@ def _video_paths(root: Path, table: SessionTable) -> dict[ViewId, Path]:
     for view, path in stated.items():
         _check_there(path, f"views.{view}.video", root)
     return paths_by_view(_folder(root, table.videos, "videos"), lambda p: p.is_dir() or is_video(p), stated)
+
+
+def _probed(
+    paths: Mapping[ViewId, Path], unreadable: Callable[[SessionError], None] | None
+) -> dict[ViewId, VideoInfo]:
+    videos = {}
+    for view, path in paths.items():
+        try:
+            videos[view] = probe(path)
+        except SessionError as error:
+            if unreadable is None:
+                raise
+            unreadable(error)
+    return videos
 
 
 def _keypoint_paths(root: Path, table: SessionTable) -> dict[ViewId, Path]:
