@@ -30,7 +30,7 @@ SPAN = 512
 AHEAD = 2
 """Pictures of each view that wait for the networks; one of 4K takes 25 MB."""
 
-Picture = UInt8[np.ndarray, "h w 3"]
+Picture = UInt8[np.ndarray, "_ _ 3"]  # views differ in size
 
 
 @runtime_checkable

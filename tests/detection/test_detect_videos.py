@@ -2,8 +2,10 @@
 
 import logging
 import os
+import shutil
 
 import av
+import cv2
 import pytest
 import torch
 from clips import make_clip
@@ -71,6 +73,17 @@ def test_a_view_is_the_same_whoever_is_watched_with_it(root):
     for view in ("cam01", "cam03"):
         alone = detect(load_session(root), views=[view])
         assert_equal(alone, {view: together[view]})
+
+
+@pytest.mark.usefixtures("seen")
+def test_views_may_differ_in_size(root):
+    before = detect(load_session(root))
+    for path in (root / "videos" / "cam02").iterdir():
+        cv2.imwrite(str(path), cv2.copyMakeBorder(cv2.imread(str(path)), 0, 0, 0, 8, cv2.BORDER_CONSTANT))
+    shutil.rmtree(root / "derived")  # so that all are watched together again
+    after = detect(load_session(root))
+    assert_equal({"cam01": after["cam01"]}, {"cam01": before["cam01"]})
+    torch.testing.assert_close(after["cam02"].uv_px, before["cam02"].uv_px, rtol=0, atol=0.5, equal_nan=True)
 
 
 def test_nothing_is_looked_at_twice(root, seen):
