@@ -79,9 +79,7 @@ def _video_paths(root: Path, table: SessionTable) -> dict[ViewId, Path]:
     return paths_by_view(_folder(root, table.videos, "videos"), lambda p: p.is_dir() or is_video(p), stated)
 
 
-def _probed(
-    paths: Mapping[ViewId, Path], unreadable: Callable[[SessionError], None] | None
-) -> dict[ViewId, VideoInfo]:
+def _probed(paths: Mapping[ViewId, Path], unreadable: Callable[[SessionError], None] | None) -> dict[ViewId, VideoInfo]:
     videos = {}
     for view, path in paths.items():
         try:
