@@ -9,8 +9,9 @@ from tempfile import TemporaryDirectory
 import matplotlib.pyplot as plt
 import numpy as np
 
-from mocap3d.pipeline import Reconstruction, reconstruct, synthesise
+from mocap3d.pipeline import Reconstruction, reconstruct
 from mocap3d.synthesis.scene import Scene, SceneOptions, make_scene
+from mocap3d.synthetic_session import synthesise
 
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "docs" / "images" / "demo.png"

@@ -10,7 +10,6 @@ from typing import Literal
 from mocap3d.biomech.angles import joint_angles
 from mocap3d.biomech.gait import Gait, gait_of_people
 from mocap3d.biomech.whole_body import WholeBody, whole_bodies
-from mocap3d.calibration.formats.native import write_calibration
 from mocap3d.calibration.load import load_calibration
 from mocap3d.detection.detect import KEYPOINTS, Progress, detect, detect_expected, detector_of
 from mocap3d.detection.options import DetectOptions
@@ -37,8 +36,6 @@ from mocap3d.session.timeline import make_timeline
 from mocap3d.session.toml import typed
 from mocap3d.solve import rays, sequence, tree_normal
 from mocap3d.solve.compiled import is_compiled
-from mocap3d.synthesis.scene import Scene
-from mocap3d.synthesis.session_writer import CALIBRATIONS, CalibrationFile, write_session
 
 log = logging.getLogger("mocap3d")
 
@@ -59,7 +56,6 @@ _MAY_BE_ZERO = {
     *(f"fit.{name}" for name in ("max_gap_s", "threads")),
     "skeleton.threads",
 }
-CalibrationKind = Literal["qualisys", "pose2sim", "native"]
 
 
 @dataclass(frozen=True)
@@ -155,12 +151,6 @@ def stated_options(session: Session) -> ReconstructOptions:
     """What session.toml says under ``[reconstruct]``, defaults for the rest; SessionError names a wrong key."""
     table = session.options.get("reconstruct", {})
     return typed(table, ReconstructOptions, source=session.root / TOML_NAME, key="reconstruct")
-
-
-def synthesise(scene: Scene, root: Path, calibration: CalibrationKind = "qualisys") -> None:
-    """A synthetic scene as a session folder, its cameras in the calibration format asked for."""
-    native = CalibrationFile("calibration.toml", write_calibration)
-    write_session(scene, root, calibration=native if calibration == "native" else CALIBRATIONS[calibration])
 
 
 def _second_look(

@@ -34,9 +34,9 @@ from mocap3d.learning.fuse import fuse_by_fit
 from mocap3d.learning.labels import labels_of
 from mocap3d.learning.projected import projected
 from mocap3d.learning.train import train
-from mocap3d.pipeline import synthesise
 from mocap3d.session.records import Points3D, Provenance, Timeline
 from mocap3d.session.samples import Samples, write_samples
+from mocap3d.synthetic_session import synthesise
 
 OPTIONS = AdaptOptions(
     detector="tiny.safetensors",

@@ -10,10 +10,10 @@ from scene import USUAL_NOISE, small_scene
 from tiny_session import VIEWS, copy_of_tiny_session, edit_keypoints, keypoint_files, run
 
 from mocap3d.export.motion_npz import read_motion_npz
-from mocap3d.pipeline import synthesise
 from mocap3d.session.motion_files.mot import read_mot
 from mocap3d.session.records import Motion
 from mocap3d.skeletons.skeleton import load_skeleton
+from mocap3d.synthetic_session import synthesise
 
 pytestmark = pytest.mark.slow
 HALPE26 = load_skeleton("halpe26")

@@ -15,7 +15,7 @@ FLOORS = [
     {"session"},
     {"calibration", "synchronisation", "detection", "fusion", "biomech", "evaluation", "export", "viz", "synthesis"},
     {"pipeline"},
-    {"batch", "learning", "overview", "recalibration", "scoring", "timing", "writing"},
+    {"batch", "learning", "overview", "recalibration", "scoring", "synthetic_session", "timing", "writing"},
     {"cli"},
     {"__main__"},
 ]

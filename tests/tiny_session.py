@@ -10,8 +10,8 @@ from tempfile import mkdtemp
 from scene import USUAL_NOISE, small_scene
 
 from mocap3d.cli import main
-from mocap3d.pipeline import synthesise
 from mocap3d.synthesis.scene import Scene
+from mocap3d.synthetic_session import synthesise
 
 VIEWS = ("cam01", "cam02", "cam03")
 

@@ -10,10 +10,10 @@ from rich.markup import escape
 from mocap3d.cli.console import Output, OutputOptions
 from mocap3d.cli.parse import parse
 from mocap3d.cli.summary import counted
-from mocap3d.pipeline import CalibrationKind, synthesise
 from mocap3d.synthesis.rendering.dataset import PeopleOptions, render_people
 from mocap3d.synthesis.rendering.studio import StudioOptions
 from mocap3d.synthesis.scene import SceneOptions, make_scene
+from mocap3d.synthetic_session import CalibrationKind, synthesise
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from scipy.optimize import isotonic_regression, nnls
 
 from mocap3d.fusion.packing import N_SCALES, PackedRig, pack_tracks, unit_scales
 from mocap3d.session.records import NoiseModel, Tracks2D
@@ -163,6 +162,8 @@ def _shared(sample: _Residuals) -> float:
 def _score_curve(relative: np.ndarray, score: np.ndarray, n_bins: int = 16) -> np.ndarray:
     """Median relative size over the score, never rising with it; flat where the score says nothing."""
     grid = np.linspace(0, 1, N_SCALES)
+    from scipy.optimize import isotonic_regression  # half a second, which commands that fuse nothing need not wait
+
     if len(score) < _MIN_SCORES:
         return np.full(N_SCALES, max(_median(relative), 1e-12) if len(score) >= 2 * _MIN_FACTOR else 1.0)
     every = max(1, len(score) // _ENOUGH)  # sorting all of them would take longer than triangulating them
@@ -211,6 +212,8 @@ def _persistence(sample: _Residuals) -> tuple[float, float, float]:
 
 def _fading(lags: np.ndarray, correlation: np.ndarray, memory: float) -> tuple[float, float, float, float]:
     """Misfit, share, bias, memory of the best ``share memory^lag + bias``, with both shares positive."""
+    from scipy.optimize import nnls
+
     basis = np.stack([memory**lags, np.ones(len(lags))], 1)
     shares, misfit = nnls(basis, correlation) if len(lags) > 2 else nnls(basis[:, :1], correlation)
     share, bias = shares if len(shares) == 2 else (shares[0], 0.0)

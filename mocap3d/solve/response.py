@@ -8,7 +8,6 @@ its posterior variance is ``F(m) / w`` with ``F(m) = mean over omega of 1 / (m +
 from functools import cache
 
 import numpy as np
-from scipy.optimize import nnls
 
 N_FREQUENCIES = 512
 _LOG_M = np.linspace(-9, 6, 301)
@@ -82,6 +81,8 @@ def rational(log10_low: int, log10_high: int) -> tuple[np.ndarray, np.ndarray]:
 
     With them F of a matrix costs one sparse inverse per shift instead of an eigendecomposition.
     """
+    from scipy.optimize import nnls  # half a second, which commands that solve nothing need not wait
+
     m = 10.0 ** np.linspace(log10_low, log10_high, 80)
     # The greatest possible D2 is 16; below the range F goes on rising, so one node lies there.
     shifts = 10 ** np.linspace(log10_low - 0.6, np.log10(16), 3 + 2 * (log10_high - log10_low) // 3)

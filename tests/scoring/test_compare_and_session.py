@@ -14,13 +14,13 @@ from mocap3d.detection.training.options import BudgetOptions, TrainOptions
 from mocap3d.errors import FormatError
 from mocap3d.export.npz import write_npz
 from mocap3d.export.trc import write_trc
-from mocap3d.pipeline import synthesise
 from mocap3d.scoring.ablate import NETWORK_VARIANTS, AblateOptions, ablate_fit, ablate_network, fusion_variants
 from mocap3d.scoring.compare import CompareOptions, compare, table_of
 from mocap3d.scoring.session import evaluate_session
 from mocap3d.session.records import Points3D
 from mocap3d.session.samples import write_samples
 from mocap3d.synthesis.scene import SceneOptions
+from mocap3d.synthetic_session import synthesise
 from tests.painted_people import painted_people
 from tests.scene import small_scene
 

@@ -8,7 +8,7 @@ import pytest
 from scene import small_scene
 from tiny_session import keypoint_files, run
 
-from mocap3d.pipeline import synthesise
+from mocap3d.synthetic_session import synthesise
 
 STARTS = {"cam01": 0, "cam02": 30, "cam03": 7}
 """Frames that each view has missed at 60 Hz."""

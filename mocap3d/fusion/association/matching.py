@@ -2,7 +2,6 @@
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.optimize import linear_sum_assignment
 
 from mocap3d.fusion.association.options import AssociateOptions
 from mocap3d.fusion.association.rays import Rays, disagreement, distance_m, locate, meet
@@ -40,6 +39,8 @@ def fit_cost(
 
 def assign(cost: Float[np.ndarray, "p s"], view: Int[np.ndarray, " s"], n_views: int) -> Int[np.ndarray, "p v"]:
     """Each person's sighting in each view, at the least total cost; -1 where none passes the gate."""
+    from scipy.optimize import linear_sum_assignment  # half a second, which commands that fuse nothing need not wait
+
     chosen = np.full((len(cost), n_views), -1)
     for n in np.unique(view[(cost < GATE).any(axis=0)]):
         (columns,) = np.nonzero(view == n)

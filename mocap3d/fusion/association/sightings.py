@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from mocap3d.session.records import Detections, ViewId
@@ -130,6 +129,8 @@ def _rows_at(frame: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 def _links(detections: Detections, usable: np.ndarray, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For each usable sighting the same person's in the next and in the previous frame; -1 where there is none."""
+    from scipy.optimize import linear_sum_assignment  # half a second, which commands that fuse nothing need not wait
+
     after, before = np.full(len(frame), -1), np.full(len(frame), -1)
     this, following = _rows_at(frame, frame + 1)
     cost = _jump_cost(detections, usable[this], usable[following])
