@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mocap3d.fusion.noise import GATE
-from mocap3d.fusion.packing import N_SCALES, chunks
+from mocap3d.fusion.packing import chunks, nearest_scale
 from mocap3d.session.records import CalibratedRig, Points3D, Tracks2D
 
 CLOSE = 0.5 * GATE
@@ -47,7 +47,7 @@ def _scales(points: Points3D, log_weight: Float[Tensor, "t p k m"], v: int) -> F
     """Measured factors on the stated covariances; 1 where the noise was not measured."""
     if not points.noise:
         return torch.ones_like(log_weight)
-    row = (log_weight.exp() * (N_SCALES - 1)).round().long().clamp(0, N_SCALES - 1)
+    row = torch.from_numpy(nearest_scale(log_weight.exp().numpy()))
     parts = [
         torch.gather(noise.scale2[v].expand(len(row), -1, -1), -1, row[:, p]) for p, noise in enumerate(points.noise)
     ]

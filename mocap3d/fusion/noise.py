@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from mocap3d.fusion.packing import N_SCALES, PackedRig, pack_tracks, unit_scales
+from mocap3d.fusion.packing import N_SCALES, PackedRig, nearest_scale, pack_tracks, unit_scales
 from mocap3d.session.records import NoiseModel, Tracks2D
 from mocap3d.solve import rays, residuals
 
@@ -89,7 +89,7 @@ class _Residuals:
     def rescaled(self, factors: np.ndarray) -> "_Residuals":
         """In sigmas whose squares have grown by factors (v k s)."""
         _, n_views, n_points = self.score.shape
-        place = np.rint((N_SCALES - 1) * np.clip(np.nan_to_num(self.score), 0, 1)).astype(int)
+        place = nearest_scale(self.score)
         return replace(self, z=self.z / np.sqrt(factors[np.arange(n_views)[:, None], np.arange(n_points), place]))
 
     @staticmethod
@@ -161,9 +161,9 @@ def _shared(sample: _Residuals) -> float:
 
 def _score_curve(relative: np.ndarray, score: np.ndarray, n_bins: int = 16) -> np.ndarray:
     """Median relative size over the score, never rising with it; flat where the score says nothing."""
-    grid = np.linspace(0, 1, N_SCALES)
     from scipy.optimize import isotonic_regression  # half a second, which commands that fuse nothing need not wait
 
+    grid = np.linspace(0, 1, N_SCALES)
     if len(score) < _MIN_SCORES:
         return np.full(N_SCALES, max(_median(relative), 1e-12) if len(score) >= 2 * _MIN_FACTOR else 1.0)
     every = max(1, len(score) // _ENOUGH)  # sorting all of them would take longer than triangulating them

@@ -59,6 +59,11 @@ def unit_scales(tracks: Tracks2D) -> np.ndarray:
     return np.ones((len(tracks.views), len(tracks.skeleton.keypoints), N_SCALES))
 
 
+def nearest_scale(score: np.ndarray) -> np.ndarray:
+    """Where in a noise table a score (0 to 1) has its factor; an unknown one as 0."""
+    return np.rint((N_SCALES - 1) * np.clip(np.nan_to_num(score), 0, 1)).astype(np.int64)
+
+
 def pack_tracks(
     tracks: Tracks2D, person: int, times: slice, rig: PackedRig, scale2: np.ndarray, alternative: int = 0
 ) -> np.ndarray:
