@@ -20,9 +20,8 @@ from mocap3d.detection.sapenet import CONFIGS, Sapenet
 from mocap3d.detection.training.adapt import TuneOptions, crops_of
 from mocap3d.detection.training.batches import BatchOptions
 from mocap3d.detection.training.card import card_of
+from mocap3d.detection.training.learner import Learner, Place
 from mocap3d.detection.training.options import BudgetOptions, TrainOptions
-from mocap3d.detection.training.state import Place
-from mocap3d.detection.training.train import Run
 from mocap3d.errors import DetectionError
 from mocap3d.geometry.camera import Camera
 from mocap3d.geometry.lens import Lens
@@ -322,8 +321,8 @@ def test_views_of_one_moment_teach_each_other(tmp_path, monkeypatch, fusion):
         batches=BatchOptions(batch=4, views_per_instant=4), budget=BudgetOptions(steps=2, warmup_steps=0),
         loss=LossOptions(ramp=(0.0, 0.1)),
     )  # fmt: skip
-    terms, step = [], Run.step
-    monkeypatch.setattr(Run, "step", lambda run, batch: terms.append(step(run, batch)) or terms[-1])
+    terms, step = [], Learner.step
+    monkeypatch.setattr(Learner, "step", lambda learner, batch: terms.append(step(learner, batch)) or terms[-1])
     assert train(options).is_finished
     assert 0 < float(terms[-1]["multi_view"]) < 1e3
     assert torch.isfinite(terms[-1]["loss"])

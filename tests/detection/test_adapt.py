@@ -12,8 +12,8 @@ from mocap3d.detection import weights
 from mocap3d.detection.sapenet import CONFIGS, Sapenet
 from mocap3d.detection.training.adapt import TuneOptions, ViewLabels, crops_of, fine_tuned
 from mocap3d.detection.training.card import card_of
+from mocap3d.detection.training.learner import Place
 from mocap3d.detection.training.options import TrainOptions
-from mocap3d.detection.training.state import Place
 from mocap3d.errors import DetectionError
 from mocap3d.session.samples import Visibility
 

@@ -28,6 +28,7 @@ from mocap3d.detection.sapenet import CONFIGS, Sapenet
 from mocap3d.detection.training.augment import NO_AUGMENTATION, AugmentOptions
 from mocap3d.detection.training.batches import Batches, BatchOptions
 from mocap3d.detection.training.data import Heap, read_heap
+from mocap3d.detection.training.learner import Averaged
 from mocap3d.detection.training.network import initialise
 from mocap3d.detection.training.options import (
     BudgetOptions,
@@ -37,7 +38,6 @@ from mocap3d.detection.training.options import (
     read_options,
 )
 from mocap3d.detection.training.schedule import FLOOR, Schedule
-from mocap3d.detection.training.state import Averaged
 from mocap3d.detection.training.train import STATE, Run, deterministic, train
 from mocap3d.detection.training.validate import Answers, Scores, answers_of, scores
 from mocap3d.errors import DetectionError
@@ -99,7 +99,7 @@ def test_a_tiny_network_learns_64_rendered_pictures_within_a_minute(dolls, tmp_p
         run_ = Run(stated, Sapenet(CONFIGS["sapenet-xs"]), [dolls], [])
         run_.run()
         spent_s = time.process_time() - start_s
-        found = scores(answers_of(run_.average.model, dolls, SMALL, n=64))
+        found = scores(answers_of(run_.learner.average.model, dolls, SMALL, n=64))
     assert found.pck[2, 2] > 0.9
     assert spent_s < 60
 
@@ -139,13 +139,13 @@ def test_the_trunks_steps_are_in_proportion_to_its_filters_where_asked(data, tmp
     stated = options(data, tmp_path, optimiser=optimiser, budget=BudgetOptions(steps=1, warmup_steps=0))
     with deterministic(stated):
         run_ = Run(stated, Sapenet(CONFIGS["sapenet-xs"]), [read_heap(data)], [])
-        before = {name: p.detach().clone() for name, p in run_.model.named_parameters()}
-        run_.step(run_.batches.batch(0))
-    for name, p in run_.model.named_parameters():
+        before = {name: p.detach().clone() for name, p in run_.learner.model.named_parameters()}
+        run_.learner.step(run_.batches.batch(0))
+    for name, p in run_.learner.model.named_parameters():
         moved = (p.detach() - before[name]).abs().max()
         if name.startswith("trunk.") and p.ndim > 1:
             assert 0 < moved <= 1.01e-2 * before[name].abs().max(), name
-    assert (run_.model.heads[0].weight - before["heads.0.weight"]).abs().max() > 0.5e-2
+    assert (run_.learner.model.heads[0].weight - before["heads.0.weight"]).abs().max() > 0.5e-2
 
 
 def test_distillation_pulls_the_trunk_back(data, tmp_path):
@@ -165,7 +165,7 @@ def test_distillation_pulls_the_trunk_back(data, tmp_path):
         run_.run()
         image = run_.batches.batch(0).image.float() / 255
         with torch.no_grad():
-            drift.append(float(run_.start.drift(image, run_.model.features(image), share=1.0, step=0)))
+            drift.append(float(run_.learner.start.drift(image, run_.learner.model.features(image), share=1.0, step=0)))
     assert drift[1] < 0.5 * drift[0]
 
 

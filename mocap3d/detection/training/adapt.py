@@ -121,7 +121,7 @@ def fine_tuned(
         "scores": {},
         "adapted": dict(told),
     }
-    weights.save(out, run.average.model.state_dict(), card)
+    weights.save(out, run.learner.average.model.state_dict(), card)
 
 
 def _train_options(start: weights.WeightFile, options: TuneOptions, folder: Path) -> TrainOptions:

@@ -11,8 +11,8 @@ from mocap3d.detection import weights
 from mocap3d.detection.heatmaps import Calibration
 from mocap3d.detection.sapenet import SapenetConfig
 from mocap3d.detection.training.data import KEYPOINT_SET
+from mocap3d.detection.training.learner import Place
 from mocap3d.detection.training.options import TrainOptions, as_table
-from mocap3d.detection.training.state import Place
 from mocap3d.detection.training.validate import Scores
 
 

@@ -1,84 +1,38 @@
 """A training run on disk: everything that the next step depends on, in one file that is whole or the one before."""
 
-import copy
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Generic, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from mocap3d.detection.training.judge import Judge
+from mocap3d.detection.training.learner import Learner, Place
 from mocap3d.errors import DetectionError
 from mocap3d.session.files import written_aside
 
 KIND = "mocap3d training 1"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a run is."""
-
-    step: int = 0
-    elapsed_s: float = 0.0
-    """All sessions together."""
-    trunk_since: int | None = None
-    """Step at which the trunk began to learn; None = it does not yet."""
-
-
-Network = TypeVar("Network", bound=nn.Module)
-
-
-class Averaged(Generic[Network]):
-    """A moving average of a network's weights: a second network whose weights follow the first one's."""
-
-    def __init__(self, model: Network, memory: float):
-        self.model, self._memory = copy.deepcopy(model).eval().requires_grad_(requires_grad=False), memory
-
-    def follow(self, model: nn.Module, step: int) -> None:
-        """One step towards ``model``: 1 - min(memory, (1 + step) / (10 + step)) of the way; counters are copied."""
-        share = 1 - min(self._memory, (1 + step) / (10 + step))
-        own, new = self.model.state_dict(), model.state_dict()
-        for name, value in own.items():
-            if value.is_floating_point():
-                value.lerp_(new[name], share)
-            else:
-                value.copy_(new[name])
-
-
-def save_state(
-    path: Path,
-    model: nn.Module,
-    average: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    place: Place,
-    judge: Judge | None = None,
-) -> None:
+def save_state(path: Path, learner: Learner) -> None:
     """Writes the state; a kill in the middle leaves the one before."""
-    tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
-    tensors |= {f"average/{name}": value for name, value in average.state_dict().items()}
-    tensors |= _slots("optimiser/", model, optimiser)
-    if judge is not None:
+    tensors = {f"model/{name}": value for name, value in learner.model.state_dict().items()}
+    tensors |= {f"average/{name}": value for name, value in learner.average.model.state_dict().items()}
+    tensors |= _slots("optimiser/", learner.model, learner.optimiser)
+    if (judge := learner.judge) is not None:
         tensors |= {f"judge/{name}": value for name, value in judge.net.state_dict().items()}
         tensors |= _slots("judge_optimiser/", judge.net, judge.optimiser)
     tensors["random"] = torch.get_rng_state()
     # Channels-last tensors are permuted views, which the format does not take.
     plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     with written_aside(path) as aside:
-        save_file(plain, aside, {"kind": KIND, "place": json.dumps(asdict(place))})
+        save_file(plain, aside, {"kind": KIND, "place": json.dumps(asdict(learner.place))})
 
 
-def load_state(
-    path: Path,
-    model: nn.Module,
-    average: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    judge: Judge | None = None,
-) -> Place:
+def load_state(path: Path, learner: Learner) -> None:
     """Takes up the state that :func:`save_state` wrote; DetectionError where it is broken or of another network."""
     try:
         with safe_open(path, "pt") as file:
@@ -89,16 +43,16 @@ def load_state(
     if header.get("kind") != KIND:
         raise _unusable(path, f"it says '{header.get('kind', 'nothing')}', needed '{KIND}'")
     try:
-        model.load_state_dict(_under("model/", tensors))
-        average.load_state_dict(_under("average/", tensors))
-        if judge is not None and (known := _under("judge/", tensors)):
+        learner.model.load_state_dict(_under("model/", tensors))
+        learner.average.model.load_state_dict(_under("average/", tensors))
+        if (judge := learner.judge) is not None and (known := _under("judge/", tensors)):
             judge.net.load_state_dict(known)
             _fill_slots("judge_optimiser/", tensors, judge.net, judge.optimiser)
     except RuntimeError as error:
         raise _unusable(path, f"it is of another network ({str(error).splitlines()[-1].strip()})") from None
-    _fill_slots("optimiser/", tensors, model, optimiser)
+    _fill_slots("optimiser/", tensors, learner.model, learner.optimiser)
     torch.set_rng_state(tensors["random"])
-    return Place(**json.loads(header["place"]))
+    learner.place = Place(**json.loads(header["place"]))
 
 
 def _slots(prefix: str, model: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
