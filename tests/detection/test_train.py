@@ -262,6 +262,7 @@ def test_training_goes_on_from_weights(data, tmp_path):
     stated = options(data, tmp_path / "second", init=str(first.weights), budget=BudgetOptions(steps=1, warmup_steps=0))
     run_ = train(stated)
     card = weights.load(run_.weights).card
+    assert (card["options"]["init"], str(tmp_path) in json.dumps(card)) == (first.weights.name, False)
     assert card["started_from"]["name"] == "sapenet-xs"
     assert card["started_from"]["sha256"] == weights.load(first.weights).sha256
 

@@ -23,9 +23,11 @@ def card_of(
     scores: Mapping[str, Scores],
     calibration: Calibration | None,
 ) -> dict[str, Any]:
-    """Everything that a user of the weights may ask, as JSON can write it; folders by name, not by place."""
+    """Everything that a user of the weights may ask, as JSON can write it; files and folders by name, not by place."""
     table = as_table(options)
     table["data"], table["val"] = ([path.name for path in paths] for paths in (options.data, options.val))
+    if options.init is not None:
+        table["init"] = Path(options.init).name
     del table["out"]
     return {
         "name": options.network,
