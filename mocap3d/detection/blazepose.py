@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mocap3d.detection.encoder import Encoder, Separable, Stage, residual, upsample
+from mocap3d.detection.encoder import Encoder, Separable, Stage, relu6, residual, upsample
 
 DECODER_WIDTH = 48
 HEAD_WIDTH = 288
@@ -99,8 +99,8 @@ class Down(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h2 w2"]:
         """Pads right and below only, as the original does on even sizes."""
-        y = self.pointwise(F.relu6(self.depthwise(F.pad(x, (0, 1, 0, 1)))))
-        return F.relu6(F.pad(F.max_pool2d(x, 2), (0, 0, 0, 0, 0, self.new)) + y)
+        y = self.pointwise(relu6(self.depthwise(F.pad(x, (0, 1, 0, 1)))))
+        return relu6(F.pad(F.max_pool2d(x, 2), (0, 0, 0, 0, 0, self.new)) + y)
 
 
 class Step(nn.Module):

@@ -7,11 +7,10 @@ Source: Liu et al. (2016), SSD; layers and options read from MediaPipe's ``pose_
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mocap3d.detection.encoder import Encoder, Separable, Stage, residual, upsample
+from mocap3d.detection.encoder import Encoder, Separable, Stage, relu6, residual, upsample
 
 INPUT_PX = 224
 N_POINTS = 4  # mid-hip and a point of the circle around the whole body; the same for head and shoulders
@@ -47,7 +46,7 @@ class Merge(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c h w"], above: Float[Tensor, "b d h2 w2"]) -> Float[Tensor, "b e h w"]:
         """``above`` has half the height and width of ``x``."""
-        x = self.lateral(x) + F.relu6(self.above(upsample(above)))
+        x = self.lateral(x) + relu6(self.above(upsample(above)))
         for block in self.blocks:
             x = residual(block, x)
         return x

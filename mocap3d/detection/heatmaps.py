@@ -52,10 +52,10 @@ def modes(logits: Float[Tensor, "b k h w"], *, stride: int = 4, m: int = 3, min_
     own peak. Differentiable in the logits.
     """
     b, k, height, width = logits.shape
-    log_p = torch.log_softmax(logits.flatten(2).float(), -1)
+    log_p = torch.log_softmax(logits.flatten(2).float(), -1).view(b, k, height, width)
     peak = highest_peaks(log_p.detach().view(b * k, height, width), m).view(b, k, m)
     peak_xy = torch.stack([peak % width, peak.div(width, rounding_mode="floor")], -1)
-    log_weight, centroid, cov_cells2 = Windows.around(log_p, peak, peak_xy, width).moments()
+    log_weight, centroid, cov_cells2 = Windows.around(log_p, peak, peak_xy).moments()
     missing = (peak < 0) | (log_weight < torch.log(log_weight.new_tensor(min_weight)))
     # A cell stands for its whole square: a twelfth of a cell of variance, and never less.
     cov_px2 = stride**2 * (cov_cells2 + torch.eye(2, device=logits.device) / 12)

@@ -47,15 +47,15 @@ class Windows:
 
     @staticmethod
     def around(
-        log_p: Float[Tensor, "b k n"], peak: Int[Tensor, "b k m"], peak_xy: Int[Tensor, "b k m 2"], width: int
+        log_p: Float[Tensor, "b k h w"], peak: Int[Tensor, "b k m"], peak_xy: Int[Tensor, "b k m 2"]
     ) -> "Windows":
-        height = log_p.shape[-1] // width
+        height, width = log_p.shape[2:]
         step = torch.arange(-_REACH - 1, _REACH + 2, device=log_p.device)
         x, y = peak_xy[..., :1] + step, peak_xy[..., 1:] + step
         inside = ((y >= 0) & (y < height))[..., :, None] & ((x >= 0) & (x < width))[..., None, :]
         inside = inside & (peak >= 0)[..., None, None]
         index = torch.where(inside, y[..., :, None] * width + x[..., None, :], 0)
-        p = log_p.gather(-1, index.flatten(2)).view(index.shape).exp()
+        p = log_p.flatten(2).gather(-1, index.flatten(2)).view(index.shape).exp()
         return Windows(torch.where(inside & _nearest(peak, peak_xy, step), p, 0.0), peak_xy.to(log_p.dtype))
 
     def moments(self) -> tuple[Float[Tensor, "b k m"], Float[Tensor, "b k m 2"], Float[Tensor, "b k m 2 2"]]:

@@ -40,23 +40,17 @@ def named(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
-def deployed(
-    module: nn.Module,
-    *examples: Tensor,
-    batch: int = 16,
-    after: Network = lambda *outputs: outputs,
-) -> Network:
+def deployed(module: nn.Module, *examples: Tensor, batch: int = 16) -> Network:
     """The module for inference on the device of ``examples``, its inputs at batch 1; any batch in, tuples out.
 
     What comes out of one item depends on no other item and not on how many there are: sums are taken in another order
     for another batch, 1e-7 apart, which a tracker may turn into pixels. On a CPU therefore each item runs alone, on one
-    thread, and as many at once as PyTorch may use threads; on a GPU all calls are filled up to ``batch``. ``after`` is
-    what is done with the outputs, under the same rule. The module itself is not touched; the work is done at the first
-    call.
+    thread, and as many at once as PyTorch may use threads; on a GPU all calls are filled up to ``batch``. The module
+    itself is not touched; the work is done at the first call.
     """
     if examples[0].device.type == "cpu":
-        return _OneByOne(lambda: _frozen(module, examples), after)
-    return _InChunks(lambda: _channels_last(module), after, batch)
+        return _OneByOne(lambda: _frozen(module, examples))
+    return _InChunks(lambda: _channels_last(module), batch)
 
 
 def _frozen(module: nn.Module, examples: tuple[Tensor, ...]) -> Network:
@@ -103,8 +97,8 @@ class _OneByOne:
     Two threads that share the work of one crop wait for each other after every layer: on a busy machine, forever.
     """
 
-    def __init__(self, make: Callable[[], Network], after: Network) -> None:
-        self._make, self._after = make, after
+    def __init__(self, make: Callable[[], Network]) -> None:
+        self._make = make
 
     @cached_property
     def _network(self) -> Network:
@@ -116,7 +110,7 @@ class _OneByOne:
 
         @torch.inference_mode()
         def run(item: int) -> tuple[Tensor, ...]:
-            return self._after(*network(*(_apart(tensor[item : item + 1]) for tensor in inputs)))
+            return network(*(_apart(tensor[item : item + 1]) for tensor in inputs))
 
         parts = _workers(torch.get_num_threads()).map(run, range(n))
         return tuple(torch.cat(of_all) for of_all in zip(*parts, strict=True))
@@ -134,8 +128,8 @@ def _workers(n: int) -> ThreadPoolExecutor:
 class _InChunks:
     """A network that is always called with ``size`` items; the last call is filled up with its last item."""
 
-    def __init__(self, make: Callable[[], Network], after: Network, size: int) -> None:
-        self._make, self._after, self._size = make, after, size
+    def __init__(self, make: Callable[[], Network], size: int) -> None:
+        self._make, self._size = make, size
 
     @cached_property
     def _network(self) -> Network:
@@ -150,4 +144,4 @@ class _InChunks:
 
     def _run(self, n: int, start: int, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         which = torch.arange(start, start + self._size).clamp(max=n - 1)
-        return self._after(*self._network(*(_apart(tensor[which]) for tensor in inputs)))
+        return self._network(*(_apart(tensor[which]) for tensor in inputs))
