@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mocap3d.detection.detect import Progress
-from mocap3d.errors import Mocap3dError
 from mocap3d.export.results import RESULTS, check_writable
 from mocap3d.pipeline import Reconstruction, ReconstructOptions, reconstruct_session, stated_options
 from mocap3d.session.records import Session
@@ -27,7 +26,8 @@ class Failed:
     """A session that was not, and why."""
 
     root: Path
-    error: Mocap3dError | OSError
+    error: Exception
+    """Mocap3dError or OSError: something to mend. Any other is a defect of the program, which others outlive too."""
 
 
 def session_roots(paths: Iterable[Path]) -> tuple[Path, ...]:
@@ -59,5 +59,5 @@ def attempt(
         if progress is not None:
             progress("writing the results", 1, 1)
         return Done(root, reconstruction, write(reconstruction))
-    except (Mocap3dError, OSError) as error:
+    except Exception as error:  # a night of sessions must not end with the first that shows a defect
         return Failed(root, error)

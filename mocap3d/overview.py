@@ -11,6 +11,7 @@ from mocap3d.detection.options import DetectOptions
 from mocap3d.errors import Mocap3dError
 from mocap3d.geometry.camera import Camera
 from mocap3d.pipeline import stated_options
+from mocap3d.session.elsewhere import found_elsewhere
 from mocap3d.session.records import Detections, Session, Timeline, ViewId
 from mocap3d.session.session import load_session
 from mocap3d.session.timeline import make_timeline
@@ -62,6 +63,8 @@ class Overview:
     """As session.toml names them."""
     calibration: str | None
     views: tuple[ViewOverview, ...]
+    unused: Mapping[str, tuple[str, ...]]
+    """What lies where other programs keep it, by the key of session.toml that would state it."""
     missing: tuple[str, ...]
     """What stands in the way of a reconstruction, and how to mend it."""
 
@@ -96,6 +99,7 @@ def look_over(root: Path, *, read_keypoints: bool = True) -> Overview:
         people=tuple(person.name for person in session.people),
         calibration=None if session.calibration is None else _within(root, session.calibration),
         views=tuple(_view(session, view, found.get(view), cameras.get(view)) for view in session.views),
+        unused=_unused(session),
         missing=tuple(trials.problems),
     )
 
@@ -116,6 +120,12 @@ class _Trials:
     def failed(self, error: Mocap3dError) -> None:
         """A problem that was met elsewhere."""
         self.problems.append(str(error))
+
+
+def _unused(session: Session) -> dict[str, tuple[str, ...]]:
+    """Of what is found elsewhere that of which the session has none."""
+    has = {"videos": session.videos, "keypoints": session.keypoints, "calibration": session.calibration}
+    return {key: places for key, places in found_elsewhere(session.root).items() if not has[key]}
 
 
 def _timeline(session: Session, detections: Mapping[ViewId, Detections] | None) -> Timeline | None:

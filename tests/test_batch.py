@@ -1,7 +1,10 @@
 """Many sessions: which they are, and that one that fails says so instead of ending the rest."""
 
-from tiny_session import copy_of_tiny_session
+import json
 
+from tiny_session import copy_of_tiny_session, run
+
+from mocap3d import batch
 from mocap3d.batch import Done, Failed, attempt, session_roots
 from mocap3d.errors import CalibrationError
 from mocap3d.export.results import RESULTS
@@ -26,3 +29,20 @@ def test_a_session_is_done_or_says_why_not(tmp_path):
     assert isinstance(failed, Failed)
     assert isinstance(failed.error, CalibrationError)
     assert not (broken / RESULTS).exists()
+
+
+def test_a_defect_in_one_session_does_not_end_the_others(tmp_path, monkeypatch, capsys):
+    """It is told with its traceback and the exit code of a defect, after the last of them."""
+    bad, good = (copy_of_tiny_session(tmp_path / name) for name in ("bad", "good"))
+    reconstruct = batch.reconstruct_session
+
+    def sometimes(session, *arguments, **more):
+        return 1 / 0 if session.root == bad else reconstruct(session, *arguments, **more)
+
+    monkeypatch.setattr(batch, "reconstruct_session", sometimes)
+    assert run("reconstruct", bad, good, "--formats", "trc", "--json") == 1
+    told = capsys.readouterr()
+    failed, done = json.loads(told.out)["sessions"]
+    assert "a defect of mocap3d (ZeroDivisionError" in failed["error"]
+    assert "Traceback" in told.err
+    assert "P1.trc" in done["files"]

@@ -13,6 +13,7 @@ from tiny_session import VIEWS, copy_of_tiny_session, run
 
 from mocap3d import batch
 from mocap3d.cli.app import COMMANDS
+from mocap3d.cli.console import Output, OutputOptions
 from mocap3d.export.npz import read_npz
 
 HEAVY = {"torch", "numba", "scipy", "cv2", "numpy", "av", "h5py", "pyarrow", "tyro", "rich"}
@@ -197,6 +198,14 @@ def test_several_sessions_end_with_a_line_each(root, tmp_path, capsys):
     assert "P1: " in first
     assert second.startswith(f"{tmp_path / 'nowhere'} ")
     assert "FAILED: " in second
+
+
+def test_a_narrow_terminal_cuts_no_name_and_no_number(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as a terminal has it
+    Output(OutputOptions()).table({"Session": "left", "": "right"}, [["gait of Müller, second day", "12.3 mm"]])
+    told = capsys.readouterr().out
+    assert "gait of Müller, second day   12.3 mm" in told
 
 
 @pytest.mark.parametrize(

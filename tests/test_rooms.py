@@ -77,6 +77,11 @@ def test_imports_point_down(path):
     assert not forbidden(_room(path), path.read_text(encoding="utf-8"))
 
 
+def test_type_checkers_of_users_see_the_annotations():
+    """PEP 561."""
+    assert (PACKAGE / "py.typed").is_file()
+
+
 def test_every_room_has_a_floor():
     assert not {_room(path) for path in FILES} - set(FLOOR), "give it a floor here and in docs/architecture.md"
 

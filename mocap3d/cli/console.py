@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import isfinite
 from typing import Annotated, Any
 
 import tyro
@@ -25,6 +26,8 @@ from rich.table import Table
 
 _STEPS = 20
 """Fewer than so many are stages of a whole, whose pace tells nothing."""
+_WIDEST = 1000
+"""Columns that results may take: a narrow terminal breaks their lines, but no name or number is cut to ``c…``."""
 _Flag = Annotated[bool, tyro.conf.FlagCreatePairsOff]
 
 
@@ -45,9 +48,8 @@ class Output:
         self.options = options
         self.warnings: list[str] = []
         """What the rooms warned of."""
-        self._results, self._talk = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False)
-        if not self._results.is_terminal:  # a file or a pipe has no width that names or numbers must be cut to
-            self._results = Console(highlight=False, soft_wrap=True, width=200)
+        self._results = Console(highlight=False, soft_wrap=True, width=_WIDEST)
+        self._talk = Console(stderr=True, highlight=False)
 
     def text(self, text: str = "") -> None:
         """A line for people; nothing if they want JSON or peace. Bold and colours as rich marks them up."""
@@ -68,7 +70,7 @@ class Output:
     def result(self, content: Mapping[str, Any]) -> None:
         """The JSON, if that is wanted; warnings go with it."""
         if self.options.json:
-            print(json.dumps({**content, "warnings": self.warnings}, indent=1, allow_nan=False))
+            print(json.dumps(_as_json({**content, "warnings": self.warnings}), indent=1, allow_nan=False))
 
     @contextmanager
     def working(self, first: str) -> Iterator["Bar"]:
@@ -147,3 +149,12 @@ class _Warnings(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Called by ``logging``."""
         self._output.warn(record.getMessage())
+
+
+def _as_json(content: Any) -> Any:
+    """NaN and infinity as null: JSON has neither."""
+    if isinstance(content, Mapping):
+        return {key: _as_json(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_as_json(value) for value in content]
+    return None if isinstance(content, float) and not isfinite(content) else content

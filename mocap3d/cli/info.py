@@ -52,6 +52,9 @@ def _print(overview: Overview, output: Output) -> None:
         output.text(f"[bold]{escape(view.name)}[/]")
         output.text(f"  video      {_video(view)}\n  keypoints  {_keypoints(view)}\n  camera     {_camera(view)}")
     output.text()
+    for key, places in overview.unused.items():
+        there = escape(", ".join(places))
+        output.text(f'not used: {there}. To use it, write {key} = "{escape(places[0])}" into session.toml')
     for problem in overview.missing:
         output.text(f"[red]missing:[/] {escape(problem)}")
     if not overview.missing:

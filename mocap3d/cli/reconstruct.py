@@ -1,18 +1,21 @@
 """``mocap3d reconstruct SESSION...``."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from traceback import print_exception
 from typing import Annotated, Any
 
 import tyro
 from rich.markup import escape
 
 from mocap3d.batch import Done, Failed, attempt, session_roots
-from mocap3d.cli.app import OK, USER_ERROR, worded
+from mocap3d.cli.app import FAILED, OK, USER_ERROR, worded
 from mocap3d.cli.console import Output, OutputOptions
 from mocap3d.cli.parse import parse
 from mocap3d.cli.summary import counted, print_summary
+from mocap3d.errors import Mocap3dError
 from mocap3d.export.results import FORMATS, Format
 from mocap3d.pipeline import Reconstruction, ReconstructOptions, stated_options
 from mocap3d.session.records import Session
@@ -52,7 +55,7 @@ class Reconstruct:
 
 
 def run(arguments: list[str]) -> int:
-    """Reconstructs, writes, prints; 0, or 2 where one of several sessions failed."""
+    """Reconstructs, writes, prints; 0, or 2 where one of several sessions failed, or 1 if by a defect."""
     command = parse(Reconstruct, arguments)
     first, *others = session_roots(command.sessions)
     if others:
@@ -82,32 +85,42 @@ def _run_one(root: Path, command: Reconstruct, arguments: list[str], output: Out
 
 def _run_each(roots: Sequence[Path], command: Reconstruct, arguments: list[str]) -> int:
     """One after the other, each with warnings of its own; a line for each at the end."""
-    output, results, lines = Output(command.output), [], []
+    output, results, lines, codes = Output(command.output), [], [], [OK]
     for number, root in enumerate(roots, 1):
         output.text(f"\n[bold]{number}/{len(roots)}  {escape(str(root))}[/]")
         own = Output(command.output)
         outcome = _run_one(root, command, arguments, own)
         if isinstance(outcome, Failed):
-            output.fail(worded(outcome.error))
-        results.append({**_as_json(outcome), "warnings": own.warnings})
-        lines.append([str(root), _in_a_line(outcome)])
+            code, words = _why(outcome.error)
+            codes.append(code)
+            output.fail(words)
+            results.append({"session": str(root), "error": words, "warnings": own.warnings})
+            lines.append([str(root), f"FAILED: {words.split('. ')[0]}"])
+        else:
+            results.append({**_as_json(outcome), "warnings": own.warnings})
+            lines.append([str(root), _in_a_line(outcome)])
     output.text()
     output.table({"Session": "left", "": "left"}, lines)
     output.result({"sessions": results})
-    return USER_ERROR if any("error" in result for result in results) else OK
+    return FAILED if FAILED in codes else max(codes)
 
 
-def _as_json(outcome: Done | Failed) -> dict[str, Any]:
-    if isinstance(outcome, Failed):
-        return {"session": str(outcome.root), "error": worded(outcome.error)}
+def _why(error: Exception) -> tuple[int, str]:
+    """Exit code and words; of a defect the traceback goes to stderr, as it would of a single session."""
+    if isinstance(error, Mocap3dError | OSError):
+        with suppress(OSError):  # one that names no file
+            return USER_ERROR, worded(error)
+    print_exception(error)
+    return FAILED, f"a defect of mocap3d ({error!r}); its traceback is above"
+
+
+def _as_json(outcome: Done) -> dict[str, Any]:
     places = {"session": str(outcome.root), "results": str(outcome.files[-1].parent)}
     return {**places, **told(outcome.reconstruction), "files": [path.name for path in outcome.files]}
 
 
-def _in_a_line(outcome: Done | Failed) -> str:
-    """Who was found and how much is to be looked at, or that it failed."""
-    if isinstance(outcome, Failed):
-        return f"FAILED: {worded(outcome.error).split('. ')[0]}"
+def _in_a_line(outcome: Done) -> str:
+    """Who was found, and how much is to be looked at."""
     summary = summary_of(outcome.reconstruction)
     look = f"{counted(len(summary.doubtful), 'thing')} to look at" if summary.doubtful else "nothing looks doubtful"
     return f"{', '.join(person.name for person in summary.people)}: {look}"

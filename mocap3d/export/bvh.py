@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
-from scipy.spatial.transform import Rotation
 
 from mocap3d.errors import FormatError
 from mocap3d.export.animation import bridged
+from mocap3d.export.euler import euler_rad
 from mocap3d.export.trc import marker_names
 from mocap3d.session.files import write_text_atomically
 from mocap3d.session.motion_files.tree import Tree, TreeMotion
@@ -97,5 +97,4 @@ def _blocks(motion: TreeMotion, joints: Sequence[int]) -> Iterator[str]:
 
 
 def _angles_deg(turns: Float[np.ndarray, "t 3 3"]) -> Float[np.ndarray, "t 3"]:
-    angles = Rotation.from_matrix(turns).as_euler(ORDER, degrees=True, suppress_warnings=True)
-    return np.unwrap(angles, period=360, axis=0)
+    return np.degrees(np.unwrap(euler_rad(turns, ORDER), axis=0))

@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 from mocap3d.errors import FormatError
 from mocap3d.export.axes import OPENSIM
 from mocap3d.export.description import person_index
+from mocap3d.export.euler import euler_rad
 from mocap3d.session.records import Motion
 from mocap3d.skeletons.kinematics import Joint
 
@@ -84,7 +85,7 @@ def _three(axes: Float[np.ndarray, "3 3"], turns: Float[np.ndarray, "t 3 3"]) ->
     if not np.allclose(axes @ axes.T, np.eye(3), atol=1e-6):
         raise FormatError("a joint with three degrees of freedom needs perpendicular axes. Correct the body's table.")
     handed = np.sign(np.linalg.det(axes))
-    return handed * Rotation.from_matrix(axes @ turns @ axes.T).as_euler("XYZ", suppress_warnings=True)
+    return handed * euler_rad(axes @ turns @ axes.T, "XYZ")
 
 
 def _up_to_two(axes: Float[np.ndarray, "d 3"], turns: Float[np.ndarray, "t 3 3"]) -> Float[np.ndarray, "t d"]:

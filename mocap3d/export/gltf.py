@@ -49,20 +49,26 @@ class _Buffer:
 
 
 def write_glb(motion: TreeMotion, path: Path, about: Mapping[str, str] | None = None) -> None:
-    """One person's motion, Y up; ``about`` goes into ``asset.extras``. Refuses a motion without a known frame."""
+    """One person's motion, Y up; ``about`` goes into ``asset.extras``. Refuses a motion without a known frame.
+
+    At rest it stands on the floor. Mesh, skin and animation are called as the file, to be told apart beside others.
+    """
     placed = np.isfinite(motion.root).all(-1)
     if not placed.any():
         raise FormatError(f"{path}: there is no frame whose pose is known, so there is nothing to animate.")
     unit_m, buffer = motion.unit_m or 1.0, _Buffer()
     offset_m = motion.tree.offset * unit_m
     offset_m[0] = 0.0
+    bones = _bones(motion.tree, offset_m)
+    # At rest on the floor: retargeters scale by how high the hips are then, and give up where they are at 0.
+    offset_m[0, 1] = -min(vertices[:, 1].min() for _, vertices, _, _ in bones)
     document = {
         "asset": {"version": "2.0", "generator": "mocap3d", "extras": dict(about or {})},
         "scene": 0,
         "scenes": [{"nodes": [0, len(motion.tree.joints)]}],
         "nodes": _nodes(motion.tree, offset_m),
-        **_skin(buffer, motion.tree, offset_m),
-        "animations": [_animation(buffer, motion, unit_m)],
+        **_skin(buffer, motion.tree, offset_m, path.stem),
+        "animations": [_animation(buffer, motion, unit_m, path.stem)],
         "accessors": buffer.accessors,
         "bufferViews": buffer.views,
         "buffers": [{"byteLength": len(buffer.data)}],
@@ -81,16 +87,24 @@ def _nodes(tree: Tree, offset_m: Float[np.ndarray, "j 3"]) -> list[dict[str, Any
     return [*nodes, {"name": "capsules", "mesh": 0, "skin": 0}]
 
 
-def _skin(buffer: _Buffer, tree: Tree, offset_m: Float[np.ndarray, "j 3"]) -> dict[str, Any]:
-    """A capsule per bone, each vertex wholly bound to the joint where its bone begins."""
-    at_rest = np.zeros_like(offset_m)
-    parts = []
+def _at_rest(tree: Tree, offset_m: Float[np.ndarray, "j 3"]) -> Float[np.ndarray, "j 3"]:
+    """Where every joint is in the rest pose."""
+    at_rest = offset_m.copy()
     for joint, parent in enumerate(tree.parents):
-        if parent >= 0:
-            at_rest[joint] = at_rest[parent] + offset_m[joint]
-            parts.append((parent, *capsule(at_rest[parent], at_rest[joint])))
-    if not parts:
-        parts = [(0, *capsule(at_rest[0], at_rest[0]))]
+        at_rest[joint] += at_rest[parent] if parent >= 0 else 0.0
+    return at_rest
+
+
+def _bones(tree: Tree, offset_m: Float[np.ndarray, "j 3"]) -> list[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
+    """The joint where each bone begins, and its capsule in the rest pose: vertices, normals, triangles."""
+    ends = _at_rest(tree, offset_m)
+    bones = [(parent, *capsule(ends[parent], ends[joint])) for joint, parent in enumerate(tree.parents) if parent >= 0]
+    return bones or [(0, *capsule(ends[0], ends[0]))]
+
+
+def _skin(buffer: _Buffer, tree: Tree, offset_m: Float[np.ndarray, "j 3"], name: str) -> dict[str, Any]:
+    """A capsule per bone, each vertex wholly bound to the joint where its bone begins."""
+    at_rest, parts = _at_rest(tree, offset_m), _bones(tree, offset_m)
     first = np.cumsum([0, *(len(vertices) for _, vertices, _, _ in parts)])
     owners = np.repeat([owner for owner, *_ in parts], [len(vertices) for _, vertices, _, _ in parts])
     joints = np.zeros((len(owners), 4), int)
@@ -113,13 +127,13 @@ def _skin(buffer: _Buffer, tree: Tree, offset_m: Float[np.ndarray, "j 3"]) -> di
     matrices = buffer.add(inverse_bind.swapaxes(-1, -2).reshape(-1, 16), _FLOAT)  # column by column
     surface = {"baseColorFactor": [0.75, 0.78, 0.82, 1.0], "metallicFactor": 0.0, "roughnessFactor": 0.8}
     return {
-        "meshes": [{"name": "capsules", "primitives": [primitive]}],
-        "skins": [{"joints": list(range(len(at_rest))), "inverseBindMatrices": matrices, "skeleton": 0}],
+        "meshes": [{"name": name, "primitives": [primitive]}],
+        "skins": [{"name": name, "joints": list(range(len(at_rest))), "inverseBindMatrices": matrices, "skeleton": 0}],
         "materials": [{"name": "skin", "pbrMetallicRoughness": surface}],
     }
 
 
-def _animation(buffer: _Buffer, motion: TreeMotion, unit_m: float) -> dict[str, Any]:
+def _animation(buffer: _Buffer, motion: TreeMotion, unit_m: float, name: str) -> dict[str, Any]:
     """Keys of the root's place, and of every joint's turn, at the frames in which they are known."""
     samplers, channels = [], []
     inputs: dict[bytes, int] = {}
@@ -138,7 +152,7 @@ def _animation(buffer: _Buffer, motion: TreeMotion, unit_m: float) -> dict[str, 
         known = np.asarray(np.isfinite(motion.parent_from_joint[:, joint]).all((-1, -2)))
         if known.any():
             add(joint, "rotation", known, _quaternions(motion.parent_from_joint[known, joint]))
-    return {"name": "motion", "samplers": samplers, "channels": channels}
+    return {"name": name, "samplers": samplers, "channels": channels}
 
 
 def _quaternions(turns: Float[np.ndarray, "t 3 3"]) -> Float[np.ndarray, "t 4"]:

@@ -49,7 +49,7 @@ def find_calibration(root: Path, stated: Path | None) -> Path | None:
     for ours in (root / OURS, root / FOLDER / OURS):
         if ours.is_file():
             return ours
-    candidates = [*_foreign(root), *_foreign(root / FOLDER)]
+    candidates = [*calibrations_in(root), *calibrations_in(root / FOLDER)]
     if len(candidates) > 1:
         names = ", ".join(str(path.relative_to(root)) for path in candidates)
         raise SessionError(
@@ -59,7 +59,8 @@ def find_calibration(root: Path, stated: Path | None) -> Path | None:
     return candidates[0] if candidates else None
 
 
-def _foreign(folder: Path) -> Iterator[Path]:
+def calibrations_in(folder: Path) -> Iterator[Path]:
+    """Other programs' calibrations that lie in a folder; the folder itself where its files are one."""
     if not folder.is_dir():
         return
     files = [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]

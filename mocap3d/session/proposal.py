@@ -1,11 +1,12 @@
 """A session.toml to start from: what was found in the folder, and every key that may be worth a thought."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mocap3d.errors import SessionError
 from mocap3d.session.calibration_file import find_calibration
+from mocap3d.session.elsewhere import found_elsewhere
 from mocap3d.session.files import write_text
 from mocap3d.session.layout import paths_by_view
 from mocap3d.session.records import Session, ViewId
@@ -18,7 +19,7 @@ _FOLDERS = ("videos", "calibration", "keypoints")
 def propose(root: Path, *, overwrite: bool = False) -> tuple[Path, Session | None]:
     """Writes a commented session.toml; in an empty or absent folder also the usual folders. And what is there.
 
-    Videos that lie in the folder itself instead of in videos/ are stated by name.
+    Videos that lie in the folder itself instead of in videos/, and what lies where other programs keep it, are stated.
 
     SessionError where one is there already, or where the folder's content does not fit together.
     """
@@ -28,11 +29,12 @@ def propose(root: Path, *, overwrite: bool = False) -> tuple[Path, Session | Non
     if root.exists() and not root.is_dir():
         raise SessionError(f"{root} is a file. Needed: a folder, or a name that is still free.")
     loose = paths_by_view(root, is_video, {}) if root.is_dir() and not _holds(root, "videos") else {}
-    session = _session(root, loose)
+    elsewhere = found_elsewhere(root) if root.is_dir() else {}
+    session = _session(root, loose, elsewhere)
     if session is None:
         for folder in _FOLDERS:
             (root / folder).mkdir(parents=True, exist_ok=True)
-    write_text(path, "\n".join(_lines(root, session, loose)) + "\n")
+    write_text(path, "\n".join(_lines(root, session, loose, elsewhere)) + "\n")
     return path, session
 
 
@@ -40,26 +42,30 @@ def _holds(root: Path, folder: str) -> bool:
     return any((root / folder).glob("[!.]*"))
 
 
-def _session(root: Path, loose: Mapping[ViewId, Path]) -> Session | None:
-    """What is found without a session.toml, with videos that lie beside it; None where there is nothing yet."""
-    if not loose and not any(_holds(root, name) for name in ("videos", "keypoints")):
+def _session(root: Path, loose: Mapping[ViewId, Path], elsewhere: Mapping[str, Sequence[str]]) -> Session | None:
+    """What is found without a session.toml but for what has to be stated; None where there is nothing yet."""
+    if not loose and not any(_holds(root, name) or name in elsewhere for name in ("videos", "keypoints")):
         return None
     path, aside = root / TOML_NAME, root / f".{TOML_NAME}"
     was_there = path.exists()
     if was_there:
         path.rename(aside)  # it may be what is wrong, and is to be replaced
+    stated = [f"{key} = {_quoted(places[0])}" for key, places in elsewhere.items()]
+    stated += [f"{_key(view)}\n{_video(video)}" for view, video in loose.items()]
     try:
-        if loose:
-            write_text(path, "\n".join(f"{_key(view)}\n{_video(video)}" for view, video in loose.items()))
+        if stated:
+            write_text(path, "\n".join(stated))
         return load_session(root)
     finally:
-        if loose:
+        if stated:
             path.unlink(missing_ok=True)
         if was_there:
             aside.rename(path)
 
 
-def _lines(root: Path, session: Session | None, loose: Mapping[ViewId, Path]) -> Iterator[str]:
+def _lines(
+    root: Path, session: Session | None, loose: Mapping[ViewId, Path], elsewhere: Mapping[str, Sequence[str]]
+) -> Iterator[str]:
     yield f"# {root.resolve().name}: what mocap3d should know. Every key is optional."
     yield "# `mocap3d info` tells what is found, `mocap3d reconstruct` does the work."
     yield ""
@@ -67,8 +73,14 @@ def _lines(root: Path, session: Session | None, loose: Mapping[ViewId, Path]) ->
     if session is not None and session.keypoints:
         yield from _commented('skeleton = "body25"   # which keypoints these are, where their files do not tell')
     yield ""
-    yield from _calibration(root, session)
-    yield ""
+    for key, places in elsewhere.items():
+        yield "# Found where another program keeps it."
+        yield f"{key} = {_quoted(places[0])}"
+        yield from _commented(*(f"{key} = {_quoted(place)}" for place in places[1:]))
+        yield ""
+    if "calibration" not in elsewhere:
+        yield from _calibration(root, session)
+        yield ""
     yield "# Who is to be kept: as many people as are listed. Without this, everybody who is seen."
     yield from _commented("[[people]]", 'name = "P1"', "height_m = 1.75   # helps the lengths of bones", "mass_kg = 70")
     yield ""
@@ -118,11 +130,15 @@ def _view(view: ViewId, session: Session, loose: Mapping[ViewId, Path]) -> Itera
 
 def _key(view: ViewId) -> str:
     is_bare = view.replace("_", "").replace("-", "").isalnum() and view.isascii()
-    return f"[views.{view if is_bare else json.dumps(view, ensure_ascii=False)}]"
+    return f"[views.{view if is_bare else _quoted(view)}]"
 
 
 def _video(path: Path) -> str:
-    return f"video = {json.dumps(path.name, ensure_ascii=False)}"
+    return f"video = {_quoted(path.name)}"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _commented(*lines: str) -> Iterator[str]:

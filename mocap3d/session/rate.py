@@ -11,6 +11,8 @@ from torch import Tensor
 NTSC_BASES = (24, 30, 48, 60, 120, 240)
 NTSC_TOLERANCE = 2e-4
 """Catches 29.97 and 23.98, and keeps well away from 30 and 24, which are 1e-3 off."""
+_SLOWEST, _FASTEST = Fraction(1, 1000), 1_000_000
+"""Hz; what lies beyond is a slip of the pen, and would make timelines of days or of nothing."""
 
 
 def exact_rate(value: bool | int | float | str | Fraction) -> Fraction:
@@ -22,7 +24,7 @@ def exact_rate(value: bool | int | float | str | Fraction) -> Fraction:
         rate = Fraction(value.strip() if isinstance(value, str) else value)
     except (ValueError, OverflowError, ZeroDivisionError):
         rate = Fraction(0)
-    if isinstance(value, bool) or rate <= 0:
+    if isinstance(value, bool) or not _SLOWEST <= rate <= _FASTEST:
         raise ValueError(
             f'needed frames per second as a number or a fraction, e.g. 59.94 or "60000/1001"; found {value!r}'
         )

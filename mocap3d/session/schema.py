@@ -47,6 +47,8 @@ class SessionTable:
 
     def __post_init__(self):
         names = [person.name for person in self.people]
+        if not all(name.strip() for name in names):
+            raise ValueError("a person's name is empty; give everybody one.")
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"two people are called '{min(twice)}'; give each a name of its own.")
         for person in self.people:

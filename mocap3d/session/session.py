@@ -8,6 +8,7 @@ from pathlib import Path
 from mocap3d.errors import SessionError
 from mocap3d.session.calibration_file import find_calibration
 from mocap3d.session.clocks import CLOCKS, read_offsets
+from mocap3d.session.elsewhere import found_elsewhere, lie_within
 from mocap3d.session.keypoints import KNOWN, keypoint_source, may_be_keypoints
 from mocap3d.session.layout import named_like_videos, paths_by_view
 from mocap3d.session.records import Session, VideoInfo, ViewId
@@ -35,7 +36,7 @@ def load_session(root: Path, *, unreadable: Callable[[SessionError], None] | Non
     keypoint_paths = named_like_videos(_keypoint_paths(root, table), video_paths, root)
     views = tuple(sorted({*video_paths, *keypoint_paths}, key=natural_key))
     if not views:
-        raise SessionError(f"{root} has no views: {_content(root)}. Needed: {_LAYOUT}.")
+        raise SessionError(f"{root} has no views: {_content(root)}. Needed: {_LAYOUT}.{_where_else(root)}")
     _check_names(root / TOML_NAME, table, views)
     videos = _probed({view: video_paths[view] for view in views if view in video_paths}, unreadable)
     view_rate = {view: special.rate for view, special in table.views.items() if special.rate is not None}
@@ -141,6 +142,15 @@ def _content(root: Path) -> str:
     names = sorted((path.name for path in root.iterdir()), key=natural_key)
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     return f"it holds {listed(names[:_MOST_NAMES])}{more}" if names else "it is empty"
+
+
+def _where_else(root: Path) -> str:
+    """What may have been meant."""
+    if {"videos", "keypoints"} & found_elsewhere(root).keys():
+        return f" `mocap3d init {root}` writes a session.toml that names what another program keeps there."
+    inner = [str(path) for path in lie_within(root)]
+    more = f" and {len(inner) - _MOST_NAMES} more" if len(inner) > _MOST_NAMES else ""
+    return f" These in it look like sessions: {listed(inner[:_MOST_NAMES])}{more}." if inner else ""
 
 
 _LAYOUT = f"videos/<view>.mp4 (or a folder of images per view) or keypoints/<view>, which is {KNOWN}"

@@ -1,5 +1,6 @@
 """TOML tables read into frozen dataclasses: every key known, every type checked, every error naming file and key."""
 
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -117,7 +118,7 @@ def _value(value: object, kind: Any, key: str) -> Any:
 
 def _scalar(value: object, kind: Any, key: str) -> Any:
     is_bool = isinstance(value, bool)
-    if kind is float and isinstance(value, (int, float)) and not is_bool:
+    if kind is float and isinstance(value, (int, float)) and not is_bool and math.isfinite(value):
         return float(value)
     if kind is Path and isinstance(value, str):
         return Path(value)

@@ -59,13 +59,13 @@ def test_pygltflib_poses_it_as_we_do(tmp_path):
 
 
 def test_trimesh_loads_the_scene(tmp_path):
-    """The capsules of the rest pose, in metres: from the head's end down to the toes, feet 4 cm behind to 15 ahead."""
+    """The capsules of the rest pose, in metres: from the head's end down to the toes, which are on the floor."""
     trimesh = pytest.importorskip("trimesh")
     write_glb(make_motion(3), tmp_path / "a.glb")
     scene = trimesh.load(tmp_path / "a.glb")
     (mesh,) = scene.geometry.values()
-    assert mesh.bounds[1, 1] == pytest.approx(0.70, abs=0.03)
-    assert mesh.bounds[0, 1] == pytest.approx(-0.90, abs=0.03)
+    assert mesh.bounds[1, 1] == pytest.approx(0.70 + 0.90 + 2 * 0.02, abs=0.01)  # a radius above, one below
+    assert mesh.bounds[0, 1] == pytest.approx(0.0, abs=1e-6)
     assert np.isfinite(mesh.vertices).all()
 
 
@@ -79,7 +79,16 @@ def test_the_skin_is_bound_to_bones_that_are_there(tmp_path):
     assert (weights.sum(axis=1) == 1).all()
     assert indices.max() == len(joints) - 1
     bind = loaded.array(loaded.gltf.skins[0].inverseBindMatrices).reshape(-1, 4, 4).swapaxes(1, 2)
-    np.testing.assert_allclose(bind[3] @ [0.01, 0.70, 0, 1], [0, 0, 0, 1], atol=1e-6)
+    hips_m = loaded.gltf.nodes[0].translation[1]
+    np.testing.assert_allclose(bind[3] @ [0.01, 0.70 + hips_m, 0, 1], [0, 0, 0, 1], atol=1e-6)
+
+
+def test_hips_are_high_at_rest_and_names_are_those_of_the_file(tmp_path):
+    """Unreal's retargeter scales by the height of the hips at rest; two people must not both be called "motion"."""
+    write_glb(make_motion(3), tmp_path / "Ada.glb")
+    gltf = Loaded(tmp_path / "Ada.glb").gltf
+    assert gltf.nodes[0].translation[1] == pytest.approx(0.90, abs=0.03)
+    assert {item.name for item in (*gltf.meshes, *gltf.skins, *gltf.animations)} == {"Ada"}
 
 
 def test_only_known_frames_become_keys(tmp_path):

@@ -107,6 +107,8 @@ def test_every_kind_of_value_is_read():
         ("count = true", r"'count' is True; needed a whole number"),
         ("sigma_px = true", r"'sigma_px' is True; needed a number"),
         ("sigma_px = '4'", r"'sigma_px' is '4'; needed a number"),
+        ("sigma_px = nan", r"'sigma_px' is nan; needed a number"),
+        ("sigma_px = -inf", r"'sigma_px' is -inf; needed a number"),
         ("text = 4", r"'text' is 4; needed text in quotes"),
         ("path = 4", r"'path' is 4; needed a path"),
         ("rate = 'fast'", r"'rate' is 'fast'; needed a rate: 60, 59\.94"),

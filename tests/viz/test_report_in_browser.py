@@ -176,3 +176,20 @@ def test_dark_is_dark(browser, report):
     shown = Shown(browser, report, scheme="dark")
     assert shown.picture().mean() < 80
     assert shown.complaints == []
+
+
+def test_on_a_phone_tables_keep_their_words_and_charts_can_be_read(browser, report):
+    """The name of a view is one line, nothing wider than the page, letters of charts 9 px or more."""
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(report.as_uri(), timeout=120_000)
+    lines_of_names = page.evaluate(
+        "[...document.querySelectorAll('#synchronisation td:first-child')].map(td =>"
+        " { const r = document.createRange(); r.selectNodeContents(td); return r.getClientRects().length; })"
+    )
+    assert set(lines_of_names) == {1}
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    letters = page.evaluate(
+        "[...document.querySelectorAll('#coverage .tick')].map(t =>"
+        " parseFloat(getComputedStyle(t).fontSize) * t.ownerSVGElement.getScreenCTM().a)"
+    )
+    assert min(letters) > 9
