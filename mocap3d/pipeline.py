@@ -20,6 +20,7 @@ from mocap3d.fusion.fit import FitOptions, fit_sequence
 from mocap3d.fusion.guidance import doubtful, expected_sightings, with_second_look
 from mocap3d.fusion.points import PointsOptions, triangulate_tracks
 from mocap3d.fusion.skeleton_fit.fit import SkeletonOptions, fit_skeleton
+from mocap3d.fusion.skeleton_fit.measures import check_lengths
 from mocap3d.session.records import (
     CalibratedRig,
     JointAngles,
@@ -53,7 +54,7 @@ STAGES = (
 COMPILING = " (compiling kernels, once per machine: about half a minute)"
 _MAY_BE_ZERO = {
     *(f"associate.{name}" for name in ("min_keypoints", "min_score", "lost_s", "join_s", "min_seen_s")),
-    *(f"fit.{name}" for name in ("max_gap_s", "threads")),
+    *(f"fit.{name}" for name in ("max_gap_s", "smoothness", "threads")),
     "skeleton.threads",
 }
 
@@ -114,6 +115,7 @@ def reconstruct_session(
 ) -> Reconstruction:
     """As :func:`reconstruct`, of a session that is loaded already."""
     options = stated_options(session) if options is None else options
+    check_lengths(session.people)
     step = _Steps(progress)
     step(0)
     rig = load_calibration(session, unit=options.calibration_unit)

@@ -7,7 +7,7 @@ import torch
 from tiny_session import VIEWS, copy_of_tiny_session, hidden_files, tiny_scene
 
 from mocap3d import pipeline
-from mocap3d.errors import FormatError, SessionError
+from mocap3d.errors import FormatError, FusionError, SessionError
 from mocap3d.export import results
 from mocap3d.export.npz import read_npz
 from mocap3d.fusion.associate import AssociateOptions
@@ -135,6 +135,23 @@ def test_session_toml_sets_the_options(tmp_path):
 def test_senseless_numbers_are_refused(options, name):
     with pytest.raises(ValueError, match=rf"{name} is .*needed a number"):
         ReconstructOptions(**options)
+
+
+def test_a_length_of_no_segment_is_named_before_anything_is_looked_for(tmp_path):
+    """Of several people, too, whose lengths nobody uses as yet: they would be thought to count."""
+    root = copy_of_tiny_session(tmp_path / "session")
+    text = 'rate = 60\npeople = [{ name = "A" }, { name = "B", length_m = { femurs = 0.4 } }]\n'
+    (root / "session.toml").write_text(text, encoding="utf-8")
+    stages = []
+    with pytest.raises(FusionError, match=r"length_m\.femurs: no such segment .*Did you mean femur"):
+        reconstruct(root, progress=lambda stage, *_: stages.append(stage))
+    assert not stages
+
+
+def test_without_the_acceleration_prior_there_is_no_covariance_to_tell():
+    with pytest.raises(ValueError, match=r"smoothness is 0.*covariance = false"):
+        FitOptions(smoothness=0.0)
+    assert ReconstructOptions(fit=FitOptions(smoothness=0.0, covariance=False)).fit.smoothness == 0
 
 
 def test_zero_is_allowed_where_it_means_something():

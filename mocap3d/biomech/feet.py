@@ -50,8 +50,9 @@ class Feet:
         """Horizontal unit vectors ahead: where the feet point, on average over about a stride."""
         ahead = sum(self.toe[side][:, :2] - self.heel[side][:, :2] for side in SIDES)
         ahead = np.where(np.isfinite(ahead), ahead, 0.0)
-        window = np.ones(max(1, round(HEADING_S * self.rate_hz)))
-        mean = np.stack([np.convolve(column, window, mode="same")[: len(column)] for column in ahead.T], axis=-1)
+        # A longer window than the recording would come back from numpy longer than it, and shifted.
+        window = np.ones(min(len(ahead), max(1, round(HEADING_S * self.rate_hz))))
+        mean = np.stack([np.convolve(column, window, mode="same") for column in ahead.T], axis=-1)
         if np.linalg.norm(mean) < 1e-9:  # ankles only: where the pelvis goes
             way = derivative(self.on_the_floor().pelvis[:, :2], 1.0)
             known = np.isfinite(way).all(-1)

@@ -58,11 +58,6 @@ def other_cardan(angles: Float[np.ndarray, "t 3"]) -> Float[np.ndarray, "t 3"]:
     return np.stack([angles[:, 0] + np.pi, np.pi - angles[:, 1], angles[:, 2] + np.pi], axis=1)
 
 
-def other_euler(angles: Float[np.ndarray, "t 3"]) -> Float[np.ndarray, "t 3"]:
-    """The other three angles that make the same rotation of :func:`plane_elevation_rotation`."""
-    return np.stack([angles[:, 0] + np.pi, -angles[:, 1], angles[:, 2] + np.pi], axis=1)
-
-
 def cardan_slopes(angles: Float[np.ndarray, "t 3"]) -> Float[np.ndarray, "t 3 3"]:
     """Derivatives of flexion, adduction, rotation by a small turn about the segment's own x, y, z."""
     _, x, y = angles.T

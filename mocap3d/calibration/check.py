@@ -17,6 +17,7 @@ from mocap3d.calibration.people_sightings import Sightings, sightings_of_people,
 from mocap3d.errors import CalibrationError
 from mocap3d.geometry.camera import Camera
 from mocap3d.session.records import CalibratedRig, TargetObservations, Tracks2D, ViewId
+from mocap3d.session.views import listed
 
 TURN_SIGMA, MOVE_SIGMA_M = 0.03, 0.03
 """What touching does to a camera, about: 2 degrees, 3 cm. Keeps the answer finite where few cameras hold the world."""
@@ -37,6 +38,7 @@ class CameraCheck:
 
     view: ViewId
     holds: bool
+    """False, too, where too little of what it sees agrees with the others to ask: the numbers are NaN then."""
     shift_px: float
     """By how far its picture would have to shift for what it sees to agree with the other cameras (median over what
     was seen)."""
@@ -47,9 +49,25 @@ class CameraCheck:
     by_chance: float
     """The shift in units of what chance does, all that it consists of taken together: about 1 where nothing moved."""
 
+    @staticmethod
+    def unknown(view: ViewId) -> "CameraCheck":
+        """Of a camera that shares nothing with the others: one that was turned away far is such."""
+        nan = float("nan")
+        return CameraCheck(view, False, nan, nan, nan, nan, nan)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether what it sees tells anything."""
+        return not np.isnan(self.shift_px)
+
     @property
     def text(self) -> str:
         """The verdict in words."""
+        if not self.is_known:
+            return (
+                f"{self.view}: does not hold, or saw nothing: nothing that it sees agrees with the other cameras. Look "
+                "at its video and its start time; if both are right it was moved far: calibrate anew"
+            )
         number = f"{self.shift_px:.1f} +- {self.sigma_px:.1f} px"
         if self.holds:
             return f"{self.view}: holds ({number} from where the other cameras have it)"
@@ -65,8 +83,8 @@ class Checked:
     """All answers, and the cameras that explain what was seen."""
 
     checks: tuple[CameraCheck, ...]
-    loose: tuple[int, ...]
-    """Cameras that do not hold."""
+    loose: tuple[ViewId, ...]
+    """Those that do not hold, and can be mended."""
     cameras: Mapping[ViewId, Camera]
     """With these where they are now."""
 
@@ -87,13 +105,30 @@ def check_board(rig: CalibratedRig, observations: Sequence[TargetObservations]) 
 
 def checked(rig: CalibratedRig, sightings: Sightings, *, centre: bool = False) -> Checked:
     """The answers by any sightings. ``centre``: principal points may shift, too."""
-    cameras = dict(zip(sightings.views, cameras_of(rig, sightings.views), strict=True))
+    everyone = dict(zip(sightings.views, cameras_of(rig, sightings.views), strict=True))
     few = spread(sightings.of_bodies(np.asarray(sightings.shared.any(1))), N_BODIES)
+    telling = np.flatnonzero((few.seen & few.shared).any((1, 2))).tolist()
+    if len(telling) < 2:
+        raise CalibrationError(
+            f"no two of the views {listed(sightings.views)} saw the same points at the same time. Let somebody walk "
+            "where all cameras see them, and check that the recordings are synchronised."
+        )
+    found = _checked(few.of_views(telling), {few.views[v]: everyone[few.views[v]] for v in telling}, centre=centre)
+    answers = {each.view: each for each in found.checks}
+    in_order = tuple(answers.get(view) or CameraCheck.unknown(view) for view in everyone)
+    return Checked(in_order, found.loose, {**everyone, **found.cameras})
+
+
+def _checked(few: Sightings, cameras: Mapping[ViewId, Camera], *, centre: bool) -> Checked:
+    """The answers of cameras each of which shares points with another."""
     now, loose = dict(cameras), []
     answers, found = _round(few, cameras, now, loose, centre=centre)
     # Two cameras at least must hold the world, and one of two.
-    while len(loose) < max(len(cameras) - 2, 1) and not all(answers[v].holds for v in found):
-        trials = {v: moved_cameras(fitted.x, cameras) for v, fitted in found.items() if not answers[v].holds}
+    while len(loose) < max(len(cameras) - 2, 1):
+        trials = {v: moved_cameras(fitted.x, cameras) for v, fitted in found.items()
+                  if answers[v].is_known and not answers[v].holds}  # fmt: skip
+        if not trials:
+            break
         cost = {v: _cost(few, trial) for v, trial in trials.items()}
         first = min(cost, key=lambda v: cost[v])
         loose.append(first)
@@ -106,7 +141,7 @@ def checked(rig: CalibratedRig, sightings: Sightings, *, centre: bool = False) -
         answers |= {v: _answer(final, few, v) for v in loose}
         now = moved_cameras(final.x, cameras)
     in_order = tuple(answers[v] for v in range(len(cameras)))
-    return Checked(in_order, tuple(v for v in loose if not answers[v].holds), now)
+    return Checked(in_order, tuple(few.views[v] for v in loose if not answers[v].holds), now)
 
 
 def _round(
@@ -161,11 +196,13 @@ def _answer(fitted: Fitted, sightings: Sightings, v: int) -> CameraCheck:
     x, problem = fitted.x, fitted.problem
     off, cov = problem.off_start(x)[v], fitted.cov_of_view(v)
     looked = looked_at(problem, x, v)
+    if not looked.here.any():
+        return CameraCheck.unknown(sightings.views[v])
     slope = looked.by_view[looked.here]
     # Medians: two cameras that face each other place some points beside their own lenses.
     shift_px = _median_root(((slope @ off) ** 2).sum(-1))
     sigma_px = _median_root(np.einsum("mac,cd,mad->m", slope, cov, slope))
-    own_px = float(np.median(problem.sightings.sigma_px[v][looked.here])) * problem.noise if looked.here.any() else 0.0
+    own_px = float(np.median(problem.sightings.sigma_px[v][looked.here])) * problem.noise
     by_chance = _by_chance(slope, off, cov)
     holds = by_chance < SURE or shift_px < max(NEGLIGIBLE * own_px, NEGLIGIBLE_PX)
     turn_deg = float(np.degrees(np.linalg.norm(off[:3])))

@@ -175,7 +175,15 @@ def _usable(tracks: Tracks2D, lenses: Mapping[ViewId, LensEstimate], options: Pe
             f"people were seen in {listed(tracks.views) or 'no view'}; needed are two views or more to place cameras."
         )
     options.between.check(tracks.views)
-    return sightings_of_people(tracks)
+    sightings = sightings_of_people(tracks)
+    telling = np.asarray((sightings.seen & sightings.shared).any((1, 2)))
+    if lonely := [view for view, tells in zip(sightings.views, telling, strict=True) if not tells]:
+        raise CalibrationError(
+            f"{listed(lonely)}: no keypoint that another view sees at the same time, so nothing tells where it stands. "
+            "Let people walk where the views overlap, check when each was started, or leave the view out by taking its "
+            "recording away."
+        )
+    return sightings
 
 
 def _free(

@@ -177,10 +177,13 @@ def _resected(
     if both.sum() < MIN_MATCHES:
         return None
     cv2.setRNGSeed(0)
-    found, rotvec, shift, agrees = cv2.solvePnPRansac(
-        points[both], ray[both], np.eye(3), None, reprojectionError=15 / f_px, iterationsCount=1000,
-        confidence=0.9999, flags=cv2.SOLVEPNP_SQPNP,
-    )  # fmt: skip
+    try:
+        found, rotvec, shift, agrees = cv2.solvePnPRansac(
+            points[both], ray[both], np.eye(3), None, reprojectionError=15 / f_px, iterationsCount=1000,
+            confidence=0.9999, flags=cv2.SOLVEPNP_SQPNP,
+        )  # fmt: skip
+    except cv2.error:  # points all at one place
+        return None
     if not found or agrees is None or len(agrees) < MIN_MATCHES / 2:
         return None
     rotation = torch.from_numpy(cv2.Rodrigues(rotvec)[0])

@@ -45,9 +45,11 @@ def refine(rig: CalibratedRig, tracks: Tracks2D, *, centre: bool = False) -> Ref
     old = dict(zip(tracks.views, cameras_of(rig, tracks.views), strict=True))
     off_before = off_px(judged, list(old.values()))
     before = medians_px(judged, off_before)
-    if not found.loose:
-        return Refined(rig, False, (), found.checks, before, before, "every camera holds: nothing to mend")
-    mended = tuple(tracks.views[v] for v in found.loose)
+    mended = found.loose
+    if not mended:
+        lost = [each.view for each in found.checks if not each.holds]
+        text = f"{listed(lost)} cannot be mended" if lost else "every camera holds: nothing to mend"
+        return Refined(rig, False, (), found.checks, before, before, text)
     off_after = off_px(judged, [found.cameras[view] for view in tracks.views])
     after = medians_px(judged, off_after)
     both = ~np.isnan(off_before) & ~np.isnan(off_after)

@@ -165,10 +165,13 @@ def _next_view(corners: Corners, placed: Placed, lenses: list[Lens], ray: np.nda
         if counts[view] < MIN_SHARED:
             return None
         mine = known & (corners.view_of == view)
-        found, rotvec, translation, inliers = cv2.solvePnPRansac(
-            p_in_world[mine], ray[mine], np.eye(3), None, iterationsCount=200,
-            reprojectionError=INLIER_PX / float(lenses[view].f_px.mean()), flags=cv2.SOLVEPNP_SQPNP,
-        )  # fmt: skip
+        try:
+            found, rotvec, translation, inliers = cv2.solvePnPRansac(
+                p_in_world[mine], ray[mine], np.eye(3), None, iterationsCount=200,
+                reprojectionError=INLIER_PX / float(lenses[view].f_px.mean()), flags=cv2.SOLVEPNP_SQPNP,
+            )  # fmt: skip
+        except cv2.error:  # points all at one place
+            continue
         if found and inliers is not None and len(inliers) >= MIN_SHARED:
             row = np.concatenate([cv2.Rodrigues(rotvec)[0].ravel(), translation.ravel()])
             return placed.joined(int(view), row)

@@ -5,6 +5,7 @@ acceleration prior per keypoint. Every scale in it is measured on the recording 
 then windows are solved independently, so cost is linear in instants and in views and memory is bounded.
 """
 
+import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -39,9 +40,16 @@ class FitOptions:
     max_gap_s: float = 0.5
     """Longest stretch that the priors may bridge where fewer than two views agree; longer ones are missing."""
     smoothness: float = 1.0
-    """Factor on the weight of the acceleration prior, which is measured; 0 turns it off."""
+    """Factor on the weight of the acceleration prior, which is measured."""
     threads: int = 0
     """Threads; 0 = one per processor."""
+
+    def __post_init__(self):
+        if self.smoothness == 0 and self.covariance:
+            raise ValueError(
+                "smoothness is 0, which leaves the acceleration prior out; no covariance can be told without it. Give "
+                "more than 0, or covariance = false."
+            )
 
 
 def fit_sequence(
@@ -110,7 +118,7 @@ def _fit_person(
         residuals.count_inliers(poses, 0, obs, window, GATE**2, inliers)
         out.n_views[first:last, person] = np.where(triangulated.any(0), inliers[core], 0)
 
-    with ThreadPoolExecutor(options.threads or None) as pool:
+    with ThreadPoolExecutor(options.threads or os.cpu_count()) as pool:
         list(pool.map(solve, range(0, n_times, WINDOW)))
 
 

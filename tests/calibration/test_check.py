@@ -1,16 +1,21 @@
 """Cameras that were touched are found and mended; those that were not are left alone."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from board_scenes import board_scene
+from scene import USUAL_NOISE, small_scene
+from tiny_session import copy_of_tiny_session, edit_keypoints, run
 from walkers import touched, walker
 
 from mocap3d.calibration.check import check, check_board
 from mocap3d.calibration.refine import refine
 from mocap3d.errors import CalibrationError
+from mocap3d.fusion.associate import associate
+from mocap3d.session.records import Timeline
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +39,62 @@ def test_a_moved_camera_is_found(moved):
     assert found.move_mm == pytest.approx(20, abs=8)
     assert "does not hold" in found.text
     assert "px" in found.text
+
+
+def test_a_camera_that_sees_nobody_is_not_said_to_hold():
+    scene = walker()
+    times = slice(0, 120, 10)
+    uv_px = scene.tracks.uv_px[:3, times].clone()
+    uv_px[1] = torch.nan
+    tracks = replace(
+        scene.tracks, views=scene.tracks.views[:3], t_s=scene.tracks.t_s[times], uv_px=uv_px,
+        cov_px2=scene.tracks.cov_px2[:3, times], log_weight=scene.tracks.log_weight[:3, times],
+    )  # fmt: skip
+    checks = check(scene.rig, tracks)
+    assert [(each.holds, each.is_known) for each in checks] == [(True, True), (False, False), (True, True)]
+    assert "nothing that it sees agrees" in checks[1].text
+
+
+@pytest.mark.slow
+def test_a_camera_that_agrees_with_nobody_does_not_hold():
+    """Turned by 10 degrees: nothing that it sees fits the people of the others, so nothing speaks against it either."""
+    scene = small_scene(n_views=4, noise=USUAL_NOISE)
+    rig = touched(scene.rig, "cam02", turn_deg=10.0, move_m=0.0)
+    frames = {view: torch.arange(len(scene.t_s), dtype=torch.float64) for view in rig.cameras}
+    tracks = associate(scene.detections, Timeline(scene.t_s, scene.rate, frames), rig)
+    checks = {each.view: each for each in check(rig, tracks)}
+    assert [view for view, each in checks.items() if not each.holds] == ["cam02"]
+    assert not checks["cam02"].is_known
+    refined = refine(rig, tracks)
+    assert not refined.kept
+    assert refined.text == "'cam02' cannot be mended"
+
+
+def test_views_that_share_nothing_are_refused():
+    scene = walker()
+    blind = replace(scene.tracks, uv_px=torch.where(torch.arange(4)[:, None, None, None, None, None] > 0, torch.nan,
+                                                    scene.tracks.uv_px))  # fmt: skip
+    with pytest.raises(CalibrationError, match=r"no two of the views 'cam01', .* saw the same points"):
+        check(scene.rig, blind)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["--check", "--refine"])
+def test_a_camera_of_which_nothing_is_known_is_null_in_json(way, tmp_path, capsys):
+    """Every keypoint of cam01 at one place: that fits nobody."""
+    root = copy_of_tiny_session(tmp_path / "session")
+
+    def in_one_place(frame: dict) -> dict:
+        for person in frame["people"]:
+            person["pose_keypoints_2d"] = [900.0 if n % 3 < 2 else v for n, v in enumerate(person["pose_keypoints_2d"])]
+        return frame
+
+    edit_keypoints(root, "cam01", in_one_place)
+    assert run("calibrate", root, way, "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["checks"]["cam01"] == dict.fromkeys(said["checks"]["cam01"]) | {"holds": False}
+    assert said["checks"]["cam02"]["holds"]
+    assert not (root / "calibration.toml").exists()
 
 
 @pytest.mark.slow

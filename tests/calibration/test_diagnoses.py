@@ -17,6 +17,7 @@ from mocap3d.calibration.extrinsics import Poses
 from mocap3d.calibration.lens_kinds import LensKind
 from mocap3d.calibration.look import ALONE, Seen
 from mocap3d.calibration.options import Between, CalibrateOptions
+from mocap3d.calibration.report.verdicts import verdicts
 from mocap3d.errors import CalibrationError
 from mocap3d.session.board_recordings import BoardRecordings
 from mocap3d.session.records import CalibratedRig, TargetObservations, VideoInfo
@@ -167,3 +168,14 @@ def filmed_at(**sizes_px: tuple[int, int]) -> BoardRecordings:
 )
 def test_sizes_that_do_not_belong_together(sizes_px, names):
     assert [finding.code for finding in of_sizes(filmed_at(**sizes_px))] == names
+
+
+@pytest.mark.slow
+def test_corners_far_off_are_to_be_filmed_again():
+    """Median above 3 px: as they are they are good enough, ten times as far off no camera is told by them."""
+    found = calibrate_seen(Seen(scene().observations), OPTIONS)
+    assert "film again" not in {each.grade for each in verdicts(found)}
+    off_px = tuple(each * 10 for each in found.result.residual_px)
+    worse = verdicts(replace(found, result=replace(found.result, residual_px=off_px)))
+    assert {each.grade for each in worse} == {"film again"}
+    assert all("px off: hold the board still" in each.reasons[-1] for each in worse)

@@ -196,5 +196,18 @@ def test_wrong_options_are_refused():
 def test_nobody_there_is_named():
     tracks = walker().tracks
     nothing = replace(tracks, uv_px=torch.full_like(tracks.uv_px, torch.nan))
-    with pytest.raises(CalibrationError, match=r"no two views|keypoints"):
+    with pytest.raises(CalibrationError, match=r"no keypoint that another view sees"):
         calibrate_from_people(nothing, lenses_of(walker().rig))
+    start = {view: camera.cam_from_world for view, camera in walker().rig.cameras.items()}
+    with pytest.raises(CalibrationError, match=r"'cam01', .*no keypoint that another view sees"):
+        calibrate_from_people(nothing, lenses_of(walker().rig), start)
+
+
+def test_a_view_that_shares_nothing_is_not_said_to_be_calibrated():
+    """It would stay wherever it was, while the others are refined."""
+    scene = walker()
+    uv_px = scene.tracks.uv_px.clone()
+    uv_px[2] = torch.nan
+    start = {view: camera.cam_from_world for view, camera in scene.rig.cameras.items()}
+    with pytest.raises(CalibrationError, match=r"'cam03': no keypoint that another view sees.*leave the view out"):
+        calibrate_from_people(replace(scene.tracks, uv_px=uv_px), lenses_of(scene.rig), start)

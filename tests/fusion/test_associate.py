@@ -245,8 +245,25 @@ def test_empty_detections_are_refused():
     with pytest.raises(FusionError, match=r"at least two"):
         associate({**crowd.detections, "cam2": replace(crowd.detections["cam2"], **none)}, crowd.timeline, crowd.rig)
     blind = replace(crowd.detections["cam2"], uv_px=crowd.detections["cam2"].uv_px * torch.nan)
-    with pytest.raises(FusionError, match=r"No person.*No two views have a sighting at the same instant"):
+    with pytest.raises(FusionError, match=r"No person.*No two views have rays of the same keypoints at the same"):
         associate({**crowd.detections, "cam2": blind}, crowd.timeline, crowd.rig)
+
+
+def test_a_person_seen_too_briefly_is_not_blamed_on_the_calibration():
+    """Three instants of ninety, where the rays meet to a few centimetres."""
+    crowd = one_person(2)
+    brief = {
+        view: replace(seen, **{name: getattr(seen, name)[(seen.frame > 40) & (seen.frame < 44)]
+                               for name in ("frame", "person", "box_px", "uv_px", "cov_px2", "log_weight")})
+        for view, seen in crowd.detections.items()
+    }  # fmt: skip
+    with pytest.raises(FusionError, match=r"they do meet, but in nobody 0\.6 to 2\.4 m tall.*lower min_seen_s"):
+        associate(brief, crowd.timeline, crowd.rig)
+
+
+def test_heights_in_the_wrong_order_are_refused():
+    with pytest.raises(ValueError, match=r"height_m is 2\.4 to 0\.6; needed is the smallest height before"):
+        AssociateOptions(height_m=(2.4, 0.6))
 
 
 def test_a_view_that_never_agrees_is_named(caplog):

@@ -17,7 +17,7 @@ GOOD_TILT_DEG = 25.0
 """A board that is never tilted further tells the focal length badly."""
 FEW_PICTURES = 10
 GOOD_FOCAL_SHARE, POOR_FOCAL_SHARE = 0.005, 0.05
-GOOD_PX = 1.0
+GOOD_PX, POOR_PX = 1.0, 3.0
 FAULTS = frozenset(("never-seen", "mirrored", "moving-camera", "unsynchronised", "focus-changed", "swapped-videos"))
 """Findings that spoil a camera that they name."""
 
@@ -119,7 +119,7 @@ def _graded(calibration: Calibration, verdict: CameraVerdict) -> CameraVerdict:
         )
     if (off_px := verdict.median_px) > GOOD_PX:
         reasons.append(f"corners are {off_px:.1f} px off: hold the board still, and check that it is flat")
-    spoilt = bool(named) or focal_share > POOR_FOCAL_SHARE
+    spoilt = bool(named) or focal_share > POOR_FOCAL_SHARE or off_px > POOR_PX
     grade = "film again" if spoilt else "usable" if reasons else "good"
     return replace(verdict, grade=grade, reasons=tuple(reasons))
 

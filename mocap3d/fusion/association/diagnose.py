@@ -17,6 +17,10 @@ _PROBES = 40
 # A view so few of whose sightings fit is probably calibrated, timed or named wrongly.
 _ODD_SHARE = 0.5
 _ENOUGH_INSTANTS = 20
+_CHECK_CAMERAS = (
+    "Check that the calibration is in metres and belongs to these views (names!), that the videos start together or "
+    "session.toml states their offsets, and that the keypoints are in pixels of the calibrated image size."
+)
 
 
 def odd_views(people: Sequence[Int[np.ndarray, " _"]], sightings: Sightings, views: Sequence[ViewId]) -> list[str]:
@@ -50,26 +54,35 @@ def why_nobody(
     tried = ", ".join(f"{view}: {count}" for view, count in zip(seen, counts, strict=True))
     return (
         f"No person was found in {len(t_s)} instants. Usable sightings (at least {options.min_keypoints} keypoints) "
-        f"per view: {tried}. {_gaps_in_words(sightings, seen, cameras, options)} Check that the calibration is in "
-        "metres and belongs to these views (names!), that the videos start together or session.toml states their "
-        "offsets, and that the keypoints are in pixels of the calibrated image size."
+        f"per view: {tried}. {_gaps_in_words(sightings, seen, cameras, options)}"
     )
 
 
 def _gaps_in_words(
     sightings: Sightings, seen: Mapping[ViewId, Detections], cameras: Sequence[Camera], options: AssociateOptions
 ) -> str:
-    """How far apart the rays of the best matching sightings of every two views pass."""
+    """How far apart the rays of the best matching sightings of every two views pass, and what that tells."""
     gaps_m = _best_gaps_m(sightings, list(seen.values()), cameras, options)
     if not gaps_m:
-        return "No two views have a sighting at the same instant."
+        return (
+            "No two views have rays of the same keypoints at the same instant: they saw people at different times, or "
+            f"in pixels that the calibrated lenses do not image. {_CHECK_CAMERAS}"
+        )
     views = list(seen)
     pairs = sorted((float(np.median(gap_m)), views[a], views[b]) for (a, b), gap_m in gaps_m.items())
     typical_m = np.median([gap_m for gap_m, _, _ in pairs])
     best = ", ".join(f"{a}-{b} {gap_m:.2f} m" for gap_m, a, b in pairs[:8])
+    passing = (
+        f"The rays of the best matching sightings of two views pass {typical_m:.2f} m from each other (median; best: "
+        f"{best}), where at most {options.agree_m:.2f} m and a human body are needed."
+    )
+    if typical_m > options.agree_m:
+        return f"{passing} {_CHECK_CAMERAS}"
+    low_m, high_m = options.height_m
     return (
-        f"The rays of the best matching sightings of two views pass {typical_m:.2f} m from "
-        f"each other (median; best: {best}), where at most {options.agree_m:.2f} m and a human body are needed."
+        f"{passing} So they do meet, but in nobody {low_m:g} to {high_m:g} m tall whom two views follow for "
+        f"{options.min_seen_s:g} s. Film people for longer, or lower min_seen_s under [reconstruct.associate]; "
+        "if they are there for long, check that the calibration is in metres."
     )
 
 

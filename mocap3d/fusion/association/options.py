@@ -25,3 +25,10 @@ class AssociateOptions:
     """Longest absence after which a person is recognised by place and limb lengths."""
     min_seen_s: float = 0.25
     """Who is seen for less than this is a ghost (in a short recording: for less than a quarter of it)."""
+
+    def __post_init__(self):
+        if not self.height_m[0] < self.height_m[1]:
+            raise ValueError(
+                f"height_m is {self.height_m[0]:g} to {self.height_m[1]:g}; needed is the smallest height before the "
+                "largest, like 0.6 and 2.4 metres."
+            )

@@ -4,7 +4,6 @@ Plain numpy; n is any number of postures at once. A joint's turn is relative to 
 ``turn @ exp(axes @ step)``: no posture is singular. Source of the Jacobians: Craig, Introduction to Robotics (2005).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,11 +24,6 @@ class Chain:
     """The joint whose segment carries each marker."""
     place: Float[np.ndarray, "l m 3"]
     """Where on that segment, as ``offset``."""
-
-    @property
-    def joint_of_dof(self) -> Sequence[int]:
-        """Behind three of translation."""
-        return [joint for joint, axes in enumerate(self.axes) for _ in range(axes.shape[1])]
 
     def carries(self) -> Float[np.ndarray, "j m"]:
         """1 where turning a joint moves a marker."""

@@ -5,6 +5,7 @@ bodies do at rest and never do, and accelerations. Lengths and keypoint offsets 
 together with its poses; then all windows are solved with them, so cost is linear in instants and memory is bounded.
 """
 
+import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -91,7 +92,7 @@ def _fit_person(evidence: Evidence, body: Body, options: SkeletonOptions, out: R
             doubt = pose_doubt(packed, measures, body.measures_cov, system, body.acceleration, evidence.noise, core)
         out.put(evidence.person, times, poses[core], _core(system.placed, core), doubt)
 
-    with ThreadPoolExecutor(options.threads or None) as pool:
+    with ThreadPoolExecutor(options.threads or os.cpu_count()) as pool:
         list(pool.map(solve, windows_of(evidence.runs, evidence.rate)))
 
 

@@ -1,6 +1,6 @@
 """What stays constant of a person: lengths and keypoint offsets, with what is known of them beforehand."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,6 +9,8 @@ from scipy.linalg import block_diag
 from mocap3d.errors import FusionError
 from mocap3d.fusion.skeleton_fit.habit import eased, habitual
 from mocap3d.fusion.skeleton_fit.packed_tree import PackedTree
+from mocap3d.session.records import Person
+from mocap3d.skeletons.body_table import load_body
 from mocap3d.skeletons.kinematics import KinematicTree, Placement
 from mocap3d.skeletons.naming import did_you_mean
 from mocap3d.solve.tree import ancestors
@@ -21,7 +23,8 @@ _MEASURED_M = 0.003
 """One sigma of a length that somebody measured on the person."""
 STATED_M = 0.01
 """One sigma of a height that somebody stated."""
-_USUAL_HEIGHT_M = 1.70
+USUAL_HEIGHT_M = 1.70
+"""Of somebody of whom nothing is known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,7 +122,7 @@ def told_height_m(packed: PackedTree, p: np.ndarray) -> float:
     ratios = [joint.length_ratio for joint in packed.tree.joints]
     told = [told_length_m(packed, p, j) / ratios[j] for j in range(1, len(ratios))]
     told = [value for value in told if np.isfinite(value)]
-    return float(np.median(told)) if told else _USUAL_HEIGHT_M
+    return float(np.median(told)) if told else USUAL_HEIGHT_M
 
 
 def told_length_m(packed: PackedTree, p: np.ndarray, j: int) -> float:
@@ -132,6 +135,14 @@ def told_length_m(packed: PackedTree, p: np.ndarray, j: int) -> float:
     return float(np.median(apart[np.isfinite(apart)])) if np.isfinite(apart).any() else np.nan
 
 
+def check_lengths(people: Iterable[Person]) -> None:
+    """Refuses lengths of what is no segment of the body: better before hours of detection than after."""
+    tree = load_body()
+    for person in people:
+        for name in person.length_m:
+            _measured_joints(tree, name)
+
+
 def _measured_joints(tree: KinematicTree, name: str) -> list[int]:
     """The far ends of a segment, or of both sides'; only a segment with one far end has a length."""
     ends = {joint.segment: tree.children(j) for j, joint in enumerate(tree.joints) if joint.segment}
@@ -140,7 +151,7 @@ def _measured_joints(tree: KinematicTree, name: str) -> list[int]:
         j for segment, j in known.items() if name in (segment, segment.removesuffix("_r"), segment.removesuffix("_l"))
     ]:
         return found
-    raise FusionError(f"no segment '{name}' has a length that can be stated.{did_you_mean(name, sorted(known))}")
+    raise FusionError(f"length_m.{name}: no such segment has a length to state.{did_you_mean(name, sorted(known))}")
 
 
 def _free(packed: PackedTree, offset_sigma: np.ndarray) -> np.ndarray:

@@ -7,13 +7,11 @@ import torch
 
 from mocap3d.fusion.skeleton_fit.body import Body
 from mocap3d.fusion.skeleton_fit.doubt import Doubt
-from mocap3d.fusion.skeleton_fit.measures import HABIT, SYMMETRY_M
+from mocap3d.fusion.skeleton_fit.measures import HABIT, SYMMETRY_M, USUAL_HEIGHT_M
 from mocap3d.fusion.skeleton_fit.pose import Placed, Poses
 from mocap3d.session.records import Motion, Person, Provenance, Tracks2D
 from mocap3d.skeletons.kinematics import KinematicTree, ScaledSkeleton
 from mocap3d.skeletons.skeleton import Skeleton
-
-_USUAL_HEIGHT_M = 1.70
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +45,7 @@ class Result:
 
     def leave_unknown(self, known: Person) -> None:
         """Somebody of usual measures whose motion is not known."""
-        self.skeletons.append(ScaledSkeleton.of_height(self.tree, known.height_m or _USUAL_HEIGHT_M))
+        self.skeletons.append(ScaledSkeleton.of_height(self.tree, known.height_m or USUAL_HEIGHT_M))
 
     def add_skeleton(self, body: Body, skeleton: Skeleton) -> None:
         """The measures of the next person."""
