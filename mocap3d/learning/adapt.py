@@ -136,7 +136,8 @@ class _Look:
 
 def _warn_of_cameras(look: _Look) -> None:
     """Labels of cameras that have moved teach the network to see people beside where they are."""
-    if moved := [found.text for found in check(look.rig, look.tracks(look.detections)) if not found.holds]:
+    answers = check(look.rig, look.tracks(look.detections))
+    if moved := [found.text for found in answers if found.is_known and not found.holds]:
         log.warning(
             "%s. The network would learn that along with the rest: mend the calibration first, by `mocap3d calibrate "
             "%s --refine`.",

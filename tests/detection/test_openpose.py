@@ -121,7 +121,8 @@ BROKEN = {
     '{"people": [{"pose_keypoints_2d": [1, 2]}]}': "no multiple of 3",
     '{"people": [{"pose_keypoints_2d": [1, 2, 0.5]}]}': "1 keypoints, but 25 in",
     '{"people": [{"pose_keypoints_2d": [' + "null, " * 74 + "1]}]}": "list of numbers",
-    '{"people": [{"pose_keypoints_2d": "no"}]}': "no multiple of 3",
+    '{"people": [{"pose_keypoints_2d": "no"}]}': "list of numbers",
+    '{"people": [{"pose_keypoints_2d": 3}]}': "list of numbers",
 }
 
 

@@ -5,6 +5,7 @@ Source: OpenPose's doc/02_output.md.
 
 import json
 from array import array
+from collections.abc import MutableSequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ def read_openpose(path: Path, view: ViewId, *, skeleton: str | None = None) -> D
             flat = entry.get(POSE) if entry else None
             if not flat:
                 continue
+            if not isinstance(flat, list):
+                raise _no_numbers(file)
             if len(flat) != count:
                 if count or len(flat) % 3:
                     raise DetectionError(_ragged(file, len(flat), count, first_file))
@@ -75,13 +78,15 @@ def _people(file: str) -> list[dict[str, Any]]:
     )
 
 
-def _append(values: "array[float]", flat: Any, file: str) -> None:
+def _append(values: MutableSequence[float], flat: list[Any], file: str) -> None:
     try:
         values.extend(flat)
     except TypeError:
-        raise DetectionError(
-            f"{file}: {POSE} must be a list of numbers. Run the detector on this frame again."
-        ) from None
+        raise _no_numbers(file) from None
+
+
+def _no_numbers(file: str) -> DetectionError:
+    return DetectionError(f"{file}: {POSE} must be a list of numbers. Run the detector on this frame again.")
 
 
 def _person_id(entry: dict[str, Any]) -> int:
