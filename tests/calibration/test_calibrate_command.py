@@ -154,7 +154,8 @@ def test_a_board_with_more_corners_than_stated_has_a_name(tmp_path, capsys):
             "never-seen: 'aprilgrid_a3' was not found in any of 28 frames",
             marks=pytest.mark.slow,
         ),
-        ("[calibrate]\nfloor_at_s = nan", (), "floor_at_s is nan; needed seconds of the recording"),
+        ("[calibrate]\nfloor_at_s = nan", (), "'calibrate.floor_at_s' is nan; needed a number"),
+        ("", ("--floor-at-s", "nan"), "floor_at_s is nan; needed seconds of the recording"),
         ("", ("--target", "charuco_a2", "--lenses", "none.toml"), "none.toml cannot be read"),
         ("", ("--target", "charuco_a2", "--between.views", "cam01", "cam9", "--between.metres", "1"), "names 'cam9'"),
         pytest.param(
@@ -194,4 +195,4 @@ def test_one_camera_is_too_few(root, capsys):
 def test_points_of_the_scene_that_are_no_numbers(root, capsys):
     (root / "room.toml").write_text("[scene.points_m]\na = [0.0, nan, 0.0]\n", encoding="utf-8")
     assert run(root, "--target", "charuco_a2", "--scene", "room.toml") == 2
-    assert "points_m.a is [0.0, nan, 0.0]; needed three numbers" in capsys.readouterr().err
+    assert "room.toml: 'scene.points_m.a[1]' is nan; needed a number" in capsys.readouterr().err
