@@ -50,7 +50,9 @@ def _calibrations_above(root: Path) -> tuple[str, ...]:
     above = root.resolve()
     for _ in range(_UPWARDS):
         above = above.parent
-        folders = sorted(path for path in above.iterdir() if "calib" in path.name.lower() and path.is_dir())
+        if not os.access(above, os.R_OK | os.X_OK):
+            return ()
+        folders = sorted(path for path in above.iterdir() if path.name.lower().startswith("calib") and path.is_dir())
         if found := [path for folder in folders for path in calibrations_in(folder)]:
             return tuple(Path(os.path.relpath(path, root.resolve())).as_posix() for path in found)
     return ()

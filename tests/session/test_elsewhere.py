@@ -51,6 +51,14 @@ def test_what_is_in_its_usual_place_stays_what_is_used(tmp_path):
     assert found_elsewhere(root) == {}
 
 
+def test_only_folders_called_like_a_calibration_are_looked_into(trial):
+    above = trial.parents[1]
+    (above / "calibration").rename(above / "not-calibration")
+    assert "calibration" not in found_elsewhere(trial)
+    (above / "not-calibration").rename(above / "Calib 2024")
+    assert found_elsewhere(trial)["calibration"] == ("../../Calib 2024/Calib.qca.txt",)
+
+
 def test_a_relative_path_is_looked_above_too(trial, monkeypatch):
     monkeypatch.chdir(trial)
     assert run("init", ".") == 0
