@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property, partial
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ log = logging.getLogger("mocap3d")
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Network = Callable[..., tuple[Tensor, ...]]
+T = TypeVar("T")
 
 
 def choose_device(wanted: Device) -> torch.device:
@@ -49,12 +50,12 @@ def deployed(module: nn.Module, *examples: Tensor, batch: int = 16) -> Network:
     itself is not touched; the work is done at the first call.
     """
     if examples[0].device.type == "cpu":
-        return _OneByOne(lambda: _frozen(module, examples))
+        return _OneByOne(lambda: frozen(module, examples))
     return _InChunks(lambda: _channels_last(module), batch)
 
 
-def _frozen(module: nn.Module, examples: tuple[Tensor, ...]) -> Network:
-    """Traced, batch norms folded into convolutions, channels last.
+def frozen(module: nn.Module, examples: tuple[Tensor, ...]) -> Network:
+    """For inputs of the examples' shapes: traced, batch norms folded into convolutions, channels last.
 
     ``optimize_for_inference`` would copy to oneDNN's layouts and back around whatever is no convolution: a fifth of
     sapenet-s's time.
@@ -112,8 +113,12 @@ class _OneByOne:
         def run(item: int) -> tuple[Tensor, ...]:
             return network(*(_apart(tensor[item : item + 1]) for tensor in inputs))
 
-        parts = _workers(torch.get_num_threads()).map(run, range(n))
-        return tuple(torch.cat(of_all) for of_all in zip(*parts, strict=True))
+        return tuple(torch.cat(of_all) for of_all in zip(*each_alone(run, n), strict=True))
+
+
+def each_alone(run: Callable[[int], T], n: int) -> list[T]:
+    """``run`` of 0 to n - 1: each on one thread, and as many at once as PyTorch may use threads."""
+    return list(_workers(torch.get_num_threads()).map(run, range(n)))
 
 
 @cache

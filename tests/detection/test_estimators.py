@@ -29,6 +29,7 @@ def tiny(tmp_path_factory):
     net = Sapenet(CONFIGS["sapenet-xs"])
     for head in net.heads:
         torch.nn.init.normal_(head.weight, std=30.0)  # peaks that stand out
+    torch.nn.init.normal_(net.neck.prior.weight)  # it can be told; a network just made cannot
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     weights.save(path, net.state_dict(), {"name": "tiny", "network": asdict(net.config)})
     return path
@@ -83,14 +84,8 @@ def test_scores_are_confidences_shared_out(tiny, crops):
     assert (score.sum(-1) > 0).all()
 
 
-def test_a_network_that_is_told_whom_to_look_at_looks_elsewhere(crops, tmp_path):
-    """With weights on its prior input; a network just made has none there."""
-    torch.manual_seed(0)
-    net = Sapenet(CONFIGS["sapenet-xs"])
-    torch.nn.init.normal_(net.neck.prior.weight)
-    path = tmp_path / "told.safetensors"
-    weights.save(path, net.state_dict(), {"network": asdict(net.config)})
-    estimator = open_estimator(str(path), DetectOptions(), CPU)
+def test_a_network_that_is_told_whom_to_look_at_looks_elsewhere(tiny, crops):
+    estimator = open_estimator(str(tiny), DetectOptions(), CPU)
     alone = estimator(crops[:1])
     expected_px = torch.full((1, 26, 2), 60.0)
     assert not torch.equal(estimator(crops[:1], expected_px).uv_px.nan_to_num(), alone.uv_px.nan_to_num())
@@ -130,10 +125,17 @@ def test_an_export_finds_what_the_network_finds(tiny, crops, tmp_path):
     pytest.importorskip("onnxscript")
     path = tmp_path / "tiny.onnx"
     assert main(["export-onnx", str(tiny), "--out", str(path), "--quiet"]) == 0
-    expected = open_estimator(str(tiny), DetectOptions(), CPU)(crops)
+    expected_px = torch.rand(len(crops), 26, 2, generator=torch.Generator().manual_seed(0)) * 150
+    expected_px[:, ::3] = torch.nan
     exported = open_estimator(f"onnx:{path}", DetectOptions(), CPU)
     assert (exported.keypoint_set, exported.size_px) == ("halpe26", (192, 256))
-    found = exported(crops)
+    for told in (None, expected_px):
+        assert_near(exported(crops, told), open_estimator(str(tiny), DetectOptions(), CPU)(crops, told))
+    assert not torch.equal(exported(crops).uv_px.nan_to_num(), exported(crops, expected_px).uv_px.nan_to_num())
+
+
+def assert_near(found, expected):
+    """To a hundredth of a pixel."""
     sure = expected.log_weight[..., 0] > np.log(2) + expected.log_weight[..., 1]  # no ties between peaks
     assert sure.sum() > 20
     assert (found.uv_px - expected.uv_px)[..., 0, :][sure].abs().max() < 0.01

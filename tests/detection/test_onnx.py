@@ -8,7 +8,8 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from mocap3d.detection.estimators.onnx import METADATA, OnnxEstimator
+from mocap3d.detection.estimators.onnx import OnnxEstimator
+from mocap3d.detection.estimators.onnx_file import METADATA
 from mocap3d.detection.estimators.outputs import modes_of_maps, modes_of_simcc, pixels_of_cells
 from mocap3d.detection.options import OnnxOptions
 from mocap3d.errors import DetectionError

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from mocap3d.detection import weights
-from mocap3d.detection.estimators.onnx import METADATA
+from mocap3d.detection.estimators.onnx_file import METADATA, PRIOR
 from mocap3d.detection.estimators.sapenet import network_of, size_of
-from mocap3d.detection.sapenet import Sapenet
+from mocap3d.detection.heatmaps import prior_maps
+from mocap3d.detection.sapenet import N_KEYPOINTS, Sapenet
 from mocap3d.errors import DetectionError
 from mocap3d.session.files import written_aside
 
@@ -20,9 +21,9 @@ OUTPUTS = ("logits", "confidence")
 
 
 def export_onnx(name_or_path: str, path: Path) -> None:
-    """Writes pictures (b 3 h w), RGB in [0, 1], to the logits of heatmaps at stride 4 and confidences (b k).
+    """Writes pictures (b 3 h w), RGB in [0, 1], and priors (b k h/8 w/8) to logits at stride 4 and confidences (b k).
 
-    The prior and depth inputs are left out. What the file needs to know of itself is in its metadata.
+    The depth input is left out. What the file needs to know of itself is in its metadata.
     """
     missing = [package for package in ("onnx", "onnxscript") if find_spec(package) is None]  # torch's exporter's, too
     if missing:
@@ -35,15 +36,16 @@ def export_onnx(name_or_path: str, path: Path) -> None:
     file = weights.load(name_or_path)
     net = _Exported(network_of(file)).eval()
     width, height = size_of(file)
+    batch = torch.export.Dim("batch")
     with written_aside(path) as aside, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             net,
-            (torch.zeros(2, 3, height, width),),
+            (torch.zeros(2, 3, height, width), prior_maps(torch.zeros(2, N_KEYPOINTS, 2), (width, height))),
             str(aside),
-            input_names=["image"],
+            input_names=["image", PRIOR],
             output_names=list(OUTPUTS),
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamic_shapes=({0: batch}, {0: batch}),
             opset_version=OPSET,
             dynamo=True,
             external_data=False,
@@ -64,6 +66,6 @@ class _Exported(nn.Module):
         super().__init__()
         self.net = net
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        predicted = self.net(image)
+    def forward(self, image: Tensor, prior: Tensor) -> tuple[Tensor, Tensor]:
+        predicted = self.net(image, prior)
         return predicted.logits[0], torch.sigmoid(predicted.confidence_logit)
