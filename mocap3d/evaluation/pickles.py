@@ -24,7 +24,20 @@ _ALLOWED = {
     ("scipy.sparse.csc", "csc_matrix"),
     ("scipy.sparse._csc", "csc_matrix"),
 }
-_BUILTINS = {"set", "frozenset", "list", "dict", "tuple", "bytearray", "complex", "range", "slice", "int", "float"}
+_BUILTINS = {
+    "bytes",
+    "set",
+    "frozenset",
+    "list",
+    "dict",
+    "tuple",
+    "bytearray",
+    "complex",
+    "range",
+    "slice",
+    "int",
+    "float",
+}
 
 
 class _Restricted(pickle.Unpickler):

@@ -249,6 +249,7 @@ class Answers(torch.nn.Module):
         return said.logits[0], said.visibility_logit, said.confidence_logit
 
 
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore:.torch.jit:DeprecationWarning")
 def test_traced_it_takes_any_batch():
     net = net_of()
     with torch.no_grad():
@@ -257,6 +258,7 @@ def test_traced_it_takes_any_batch():
         torch.testing.assert_close(traced(image, prior), Answers(net)(image, prior))
 
 
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore::DeprecationWarning")  # of the older exporter
 def test_onnx_says_the_same(tmp_path):
     """Measured: 1e-6 at most."""
     pytest.importorskip("onnx")

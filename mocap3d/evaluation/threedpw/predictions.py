@@ -17,6 +17,8 @@ from mocap3d.session.files import write_atomically
 
 N_VERTICES = 6890
 """Of SMPL."""
+_ORTHONORMAL = 0.01
+"""How far R' R may be off the identity: rotations of half precision are off by less."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +36,11 @@ def find_predictions(folder: Path, sequences: Sequence[str]) -> dict[str, Predic
     """``<sequence>.npz`` or ``.pkl`` of every sequence, in the folder or one below; names those that are missing."""
     found: dict[str, Path] = {}
     for path in sorted([*folder.rglob("*.pkl"), *folder.rglob("*.npz")]):
+        if path.stem in sequences and path.stem in found:
+            raise FormatError(
+                f"{folder}: {found[path.stem]} and {path} are both predictions of {path.stem}. Needed: the folder of "
+                "one method, with one file per sequence."
+            )
         found[path.stem] = path
     if missing := [name for name in sequences if name not in found]:
         raise FormatError(
@@ -45,7 +52,10 @@ def find_predictions(folder: Path, sequences: Sequence[str]) -> dict[str, Predic
 
 
 def read_prediction(path: Path) -> Prediction:
-    """One sequence: jointPositions (p n 24 3), and orientations (p n 9 3 3) and vertices (p n v 3) where there are."""
+    """One sequence: jointPositions (p n 24 3), and orientations (p n 9 3 3) and vertices (p n v 3) where there are.
+
+    A frame whose joints are all zero, which the challenge's files have where nothing was predicted, becomes NaN.
+    """
     content = _npz(path) if path.suffix == ".npz" else read_pickle(path)
     if not isinstance(content, Mapping) or "jointPositions" not in content:
         raise FormatError(f"{path}: has no jointPositions. Needed: (people, frames, 24 or 14, 3) in metres.")
@@ -57,7 +67,21 @@ def read_prediction(path: Path) -> Prediction:
     people, n = joints.shape[:2]
     parts = _of_shape(content, path, "orientations", (people, n, 9, 3, 3))
     vertices = _of_shape(content, path, "vertices", (people, n, N_VERTICES, 3))
-    return Prediction(torch.from_numpy(joints), parts, vertices)
+    missing = torch.from_numpy((joints == 0).all((-2, -1)))
+    prediction = Prediction(torch.from_numpy(joints), parts, vertices)
+    for values in (prediction.joint_in_cam, parts, vertices):
+        if values is not None:
+            values[missing] = torch.nan
+    _check_rotations(prediction, path)
+    return prediction
+
+
+def at_root(joint_in_cam: Float[Tensor, "*b j 3"]) -> Float[Tensor, "*b j 3"]:
+    """Missing joints at the root, or all of them at zero where that is missing too: the challenge knows no NaN."""
+    root = joint_in_cam[..., :1, :]
+    has_root = root.isfinite().all(-1, keepdim=True)
+    known = joint_in_cam.isfinite().all(-1, keepdim=True) & has_root
+    return torch.where(known, joint_in_cam, torch.where(has_root, root, 0.0))
 
 
 def write_prediction(path: Path, prediction: Prediction) -> None:
@@ -71,6 +95,8 @@ def write_prediction(path: Path, prediction: Prediction) -> None:
         if path.suffix == ".npz":
             np.savez(file, allow_pickle=False, **content)
         else:
+            content = {name: np.nan_to_num(values) for name, values in content.items()}
+            content["jointPositions"] = at_root(prediction.joint_in_cam).numpy()
             pickle.dump(content, file, protocol=2)
 
 
@@ -83,9 +109,23 @@ def _of_shape(content: Mapping[str, object], path: Path, name: str, shape: tuple
     return torch.from_numpy(values)
 
 
+def _check_rotations(prediction: Prediction, path: Path) -> None:
+    """FormatError for matrices that are no rotations; unknown ones are let through."""
+    if prediction.cam_from_part is None:
+        return
+    turn = prediction.cam_from_part
+    off = (turn.mT @ turn - torch.eye(3, dtype=turn.dtype)).abs().amax((-2, -1))
+    if wrong := ((off > _ORTHONORMAL) | (torch.linalg.det(turn) < 0)).nonzero().tolist():
+        person, frame, part = wrong[0]
+        raise FormatError(
+            f"{path}: {len(wrong)} of the orientations are no rotations, the first of person {person}, frame {frame}, "
+            f"part {part}. Needed: rotation matrices, NaN where there is none."
+        )
+
+
 def _array(value: object, path: Path, name: str) -> np.ndarray:
     try:
-        return np.asarray(value, np.float64)
+        return np.array(value, np.float64)
     except (ValueError, TypeError) as error:
         raise FormatError(f"{path}: {name} is not one array ({error}). Needed: equally many frames for all.") from error
 

@@ -1,7 +1,8 @@
 """Protocol A: the official 3DPW challenge (ECCV 2020), re-derived from its rules.
 
 All tracks are strung together. A frame without a prediction is scored as the challenge scores zeros: every joint at the
-root, and after Procrustes every joint at the mean of the true ones.
+root, and after Procrustes every joint at the mean of the true ones. A single joint without one is at the root, too.
+Angles of what was not predicted count in no mean: zeros have none.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from torch import Tensor
 from mocap3d.evaluation.metrics.positions import distances_mm, rooted
 from mocap3d.evaluation.metrics.rotations import mpjae_deg
 from mocap3d.evaluation.metrics.thresholds import auc_integral, pck_by_frame
+from mocap3d.evaluation.threedpw.predictions import at_root
 from mocap3d.geometry.align import similarity_align
 
 PCK_JOINTS = (1, 2, 4, 5, 7, 8, 16, 17, 18, 19, 20, 21)
@@ -47,7 +49,7 @@ class ChallengeScore:
 
 def score_challenge(pairs: Sequence[Pairs]) -> ChallengeScore:
     """All of protocol A over the frames of all tracks."""
-    predicted = torch.cat([pair.predicted_m for pair in pairs]).nan_to_num(0.0)
+    predicted = at_root(torch.cat([pair.predicted_m for pair in pairs]))
     true = torch.cat([pair.true_m for pair in pairs])
     apart_mm = distances_mm(rooted(predicted), rooted(true))
     placed, rotation = procrustes(predicted, true)

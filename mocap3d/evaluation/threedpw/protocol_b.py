@@ -36,7 +36,8 @@ class LspPrediction:
     """One track, in the camera."""
 
     joint_m: Float[Tensor, "n 14 3"]
-    pelvis_m: Float[Tensor, "n 3"]
+    pelvis_m: Float[Tensor, "n 3"] | None
+    """None: 14 joints alone, which have none; their root is the hips."""
     vertex_m: Float[Tensor, "n v 3"] | None = None
 
 
@@ -46,7 +47,7 @@ def score_lsp(
     """One track; sequences are never strung together for the accelerations."""
     p_root, q_root = (
         (predicted.pelvis_m, truth.pelvis_in_cam)
-        if root == "pelvis"
+        if root == "pelvis" and predicted.pelvis_m is not None
         else (predicted.joint_m[:, HIPS].mean(1), truth.lsp_in_cam[:, HIPS].mean(1))
     )
     p, q = predicted.joint_m - p_root[:, None], truth.lsp_in_cam - q_root[:, None]

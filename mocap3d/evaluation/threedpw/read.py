@@ -111,6 +111,8 @@ def read_sequence(path: Path) -> list[Track]:
     if missing := [key for key in _NEEDED if key not in content]:
         raise FormatError(f"{path}: has no {', '.join(missing)}. Needed: a sequence file of 3DPW.")
     try:
+        if not len(content["poses"]) or not len(content["cam_poses"]):
+            raise FormatError(f"{path}: has no people or no frames. Get the file from its source again.")
         return [_track(path, content, person) for person in range(len(content["poses"]))]
     except (ValueError, IndexError, TypeError, RuntimeError) as error:
         raise FormatError(
@@ -128,7 +130,7 @@ def _track(path: Path, content: Mapping[str, Any], person: int) -> Track:
     uv_px = torch.where((score > 0)[..., None], keypoints[:, :2].mT, torch.nan)
     joints_y_up = of_person("jointPositions", n, 24, 3)
     return Track(
-        sequence=str(content.get("sequence", path.stem)),
+        sequence=path.stem,  # predictions and pictures are found by it
         person=person,
         gender=str(content["genders"][person])[:1].lower(),
         betas=torch.from_numpy(np.asarray(content["betas"][person], np.float64).ravel()[:N_BETAS].copy()),

@@ -7,10 +7,11 @@ import torch
 
 from mocap3d.errors import FormatError
 from mocap3d.evaluation.score_table import Score, ScoreTable, scored
+from mocap3d.evaluation.suspicions import check_metres, mirror_notes
 from mocap3d.evaluation.threedpw.frames import FrameRule, counting_frames
 from mocap3d.evaluation.threedpw.predictions import Prediction
 from mocap3d.evaluation.threedpw.protocol_a import PARTS, Pairs, score_challenge
-from mocap3d.evaluation.threedpw.protocol_b import HIPS, LspPrediction, RootRule, score_lsp
+from mocap3d.evaluation.threedpw.protocol_b import LspPrediction, RootRule, score_lsp
 from mocap3d.evaluation.threedpw.read import RATE_HZ, Track
 from mocap3d.evaluation.threedpw.truth import Truth, lsp_of, truth_of
 from mocap3d.skeletons.smpl_mesh import SmplMeshes
@@ -23,7 +24,7 @@ class ProtocolOptions:
     frames: FrameRule = "challenge"
     """Of protocol B; protocol A always has the challenge's."""
     root: RootRule = "pelvis"
-    """pelvis as SPIN and 4D-Humans, hips as VIBE and WHAM."""
+    """pelvis as SPIN and 4D-Humans, hips as VIBE and WHAM; 14 joints alone have no pelvis, and are scored by hips."""
 
 
 def score_tracks(
@@ -49,6 +50,7 @@ def _check(track: Track, prediction: Prediction) -> None:
             f"{track.sequence}, person {track.person}: predicted are {found[1]} frames. Needed: {n}, NaN where "
             "there is none."
         )
+    check_metres(f"{track.sequence}, person {track.person}", prediction.joint_in_cam, track.joint_in_cam)
 
 
 def _protocol_a(tracks: Sequence[Track], predictions: Sequence[Prediction], truths: Sequence[Truth]) -> list[Score]:
@@ -85,17 +87,18 @@ def _lsp_prediction(prediction: Prediction, mesh: SmplMeshes | None) -> LspPredi
         regressed = mesh.regressed(vertices)
         return LspPrediction(regressed[:, 1:], regressed[:, 0], vertices)
     has_pelvis = prediction.joint_in_cam.shape[2] == 24
-    return LspPrediction(joint_m, prediction.joint_in_cam[0, :, 0] if has_pelvis else joint_m[:, HIPS].mean(1))
+    return LspPrediction(joint_m, prediction.joint_in_cam[0, :, 0] if has_pelvis else None)
 
 
 def _protocol_b(
     tracks: Sequence[Track], predictions: Sequence[LspPrediction], truths: Sequence[Truth], options: ProtocolOptions
 ) -> list[Score]:
+    root: RootRule = "hips" if any(predicted.pelvis_m is None for predicted in predictions) else options.root
     results = []
     for track, predicted, truth in zip(tracks, predictions, truths, strict=True):
         counts = counting_frames(track, options.frames)
-        results.append(score_lsp(predicted, truth, counts, root=options.root, rate_hz=RATE_HZ))
-    about = f"protocol B: 14 joints ({truths[0].joints}), root {options.root}, frames {options.frames}"
+        results.append(score_lsp(predicted, truth, counts, root=root, rate_hz=RATE_HZ))
+    about = f"protocol B: 14 joints ({truths[0].joints}), root {root}, frames {options.frames}"
     rows = [
         scored("MPJPE-14", "mm", [result.mpjpe_mm for result in results], about),
         scored("PA-MPJPE-14", "mm", [result.pa_mpjpe_mm for result in results], about),
@@ -119,14 +122,21 @@ def _notes(tracks: Sequence[Track], predictions: Sequence[Prediction], truths: S
             "Predictions without vertices: their 14 joints are as given, or SMPL's own ones, and not regressed as the "
             "truth's are; protocol B is then not comparable to published numbers."
         )
+    total = sum(int(track.valid.sum()) for track in tracks)
+    if not any(bool(counting_frames(track, "challenge").any()) for track in tracks):
+        notes.append("No frame has both 2D keypoints and a valid camera pose: protocol A has nothing to score.")
     n_missing = sum(_n_missing(track, found) for track, found in zip(tracks, predictions, strict=True))
     if n_missing:
-        total = sum(int(track.valid.sum()) for track in tracks)
         notes.append(
-            f"{n_missing} of {total} valid frames have no prediction: protocol A scores them as the challenge does, "
-            "with all joints at the root; protocol B leaves them out."
+            f"{n_missing} of {total} valid frames have no prediction, or lack joints: protocol A has what is missing "
+            "at the root, as the challenge's zeros are; its angles and protocol B leave it out."
         )
-    return notes
+    return [*notes, *_mirror_notes(predictions, truths)]
+
+
+def _mirror_notes(predictions: Sequence[Prediction], truths: Sequence[Truth]) -> tuple[str, ...]:
+    found = torch.cat([lsp_of(prediction.joint_in_cam[0]) for prediction in predictions])
+    return mirror_notes(found, torch.cat([truth.lsp_in_cam for truth in truths]))
 
 
 def _n_missing(track: Track, prediction: Prediction) -> int:
