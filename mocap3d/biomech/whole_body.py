@@ -1,5 +1,6 @@
 """What a body does as a whole: where its mass is, jumps, and rising from low to high."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -71,17 +72,28 @@ def jumps(
     if not np.isfinite(lowest_m).any():
         return ()
     height = low_pass(fill_gaps(centre, rate_hz, 0.1)[0], rate_hz, 10.0)[:, 2]
-    flies = np.nan_to_num(lowest_m, nan=-np.inf) > np.nanquantile(lowest_m, 0.2) + above_m
+    level_m = float(np.nanquantile(lowest_m, 0.2)) + above_m
+    flies = np.nan_to_num(lowest_m, nan=-np.inf) > level_m
     edges = np.flatnonzero(np.diff(np.concatenate([[0], flies, [0]])))
     found = []
-    for start, stop in zip(edges[::2], edges[1::2], strict=True):
-        if start == 0 or stop >= len(flies) or not np.isfinite(height[start - 1 : stop + 1]).all():
+    for start, stop in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        if start == 0 or stop >= len(flies):
             continue
-        rise, duration = float(height[start:stop].max() - height[start - 1]), (stop - start + 1) / rate_hz
-        by_time = G * duration**2 / 8
-        if rise > above_m and abs(by_time - rise) < max(rise, by_time) / 3 + 0.02:
-            found.append(Jump((start - 0.5) / rate_hz, (stop - 0.5) / rate_hz, rise, by_time))
+        first, last = (_crossing(lowest_m, frame, level_m) for frame in (start, stop))
+        # A body that is above a height for t was g t2 / 8 higher still: the feet leave the floor before they are there.
+        by_time = above_m + G * ((last - first) / rate_hz) ** 2 / 8
+        flight_s = math.sqrt(8 * by_time / G)
+        take_off_s = ((first + last) / rate_hz - flight_s) / 2
+        rise = float(height[start:stop].max() - np.interp(take_off_s * rate_hz, np.arange(len(height)), height))
+        if rise > above_m and abs(by_time - rise) < max(rise, by_time) / 3 + 0.02:  # not where either is NaN
+            found.append(Jump(take_off_s, take_off_s + flight_s, rise, by_time))
     return tuple(found)
+
+
+def _crossing(height_m: Float[np.ndarray, " t"], frame: int, level_m: float) -> float:
+    """The fraction of a frame, between ``frame`` and the one before it, at which a height is passed."""
+    before, after = height_m[frame - 1 : frame + 1].tolist()
+    return frame - 1 + (level_m - before) / (after - before)
 
 
 def rises(pelvis_m: Float[np.ndarray, " t"], *, least_m: float = 0.2) -> int:

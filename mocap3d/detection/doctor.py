@@ -21,7 +21,7 @@ from mocap3d.solve import rays, sequence
 from mocap3d.solve.compiled import is_compiled
 
 State = Literal["ok", "absent", "broken"]
-NEEDED = ("torch", "numpy", "scipy", "numba", "opencv-contrib-python", "av", "h5py", "pyarrow", "tyro", "rich")
+NEEDED = ("torch", "numpy", "scipy", "numba", "opencv-contrib-python-headless", "av", "h5py", "pyarrow", "tyro", "rich")
 OPTIONAL = {
     "matplotlib": ("mocap3d plot", "pip install mocap3d[plot]"),
     "open3d": ("a window for mocap3d view", "pip install mocap3d[view]"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
@@ -16,6 +16,7 @@ from mocap3d.evaluation.metrics.movement import acceleration_error_mm_frame2
 from mocap3d.evaluation.metrics.positions import distances_mm, n_mpjpe_mm, pa_mpjpe_mm, rooted
 from mocap3d.evaluation.metrics.thresholds import auc_mean, pck3d, pcp
 from mocap3d.evaluation.score_table import Score, ScoreTable, scored
+from mocap3d.evaluation.suspicions import check_metres, mirror_notes
 
 MATCH_M = 0.5
 """Mean distance of the joints, beyond which two are not the same person."""
@@ -42,6 +43,7 @@ def matched(truth: Truth3D, predicted_m: Float[Tensor, "n q j 3"]) -> Matched:
             f"{truth.name}: predicted are {tuple(predicted_m.shape)}. Needed: ({len(truth.p_m)} frames, people, "
             f"{len(truth.joints)} joints, 3) in metres, joints in the order {', '.join(truth.joints)}."
         )
+    check_metres(truth.name, predicted_m, truth.p_m)
     alone = predicted_m.shape[1] == 1 and truth.p_m.shape[1] == 1
     distance = mean_distances(predicted_m, truth.p_m)
     found, there = (p.isfinite().all(-1).any(-1) & truth.counts[:, None] for p in (predicted_m, truth.p_m))
@@ -63,12 +65,15 @@ def score_3d(title: str, results: Sequence[Matched]) -> ScoreTable:
     pairs = [_pairs(result) for result in results]
     root = results[0].truth.root
     error = [distances_mm(rooted(p, root), rooted(q, root)) for p, q in pairs]
-    kept = torch.cat(error)
+    every = _errors_of_all(results)
+    n_joints = int((~every.isnan()).sum())
     n_true, n_predicted, n_matched = (
         sum(getattr(r, key) for r in results) for key in ("n_true", "n_predicted", "n_matched")
     )
     joints = results[0].truth.joints[root]
     about = f"relative to {joints}"
+    several = max(result.truth.p_m.shape[1] for result in results) > 1
+    near = "@500mm" if several else ""
     rows = [
         scored("MPJPE", "mm", [e.nanmean(-1) for e in error], about),
         scored("PA-MPJPE", "mm", [pa_mpjpe_mm(p, q) for p, q in pairs], "similarity per frame"),
@@ -76,19 +81,50 @@ def score_3d(title: str, results: Sequence[Matched]) -> ScoreTable:
         scored("N-MPJPE", "mm", [n_mpjpe_mm(p, q, root) for p, q in pairs], about),
         scored("absolute MPJPE", "mm", [distances_mm(p, q).nanmean(-1) for p, q in pairs], "in the world"),
         scored("acceleration error", "mm/frame^2", [_acceleration(result) for result in results], "absolute"),
-        Score("3D-PCK@150mm", 100 * float(pck3d(kept)), "%", n=len(kept), about=about),
-        Score("AUC 0-150 mm", 100 * float(auc_mean(kept, AUC_MM)), "%", n=len(kept), about=about),
-        Score("recall@500mm", 100 * n_matched / max(n_true, 1), "%", n=n_true, about="people and frames"),
-        Score("precision@500mm", 100 * n_matched / max(n_predicted, 1), "%", n=n_predicted),
+        Score("3D-PCK@150mm", 100 * float(pck3d(every)), "%", n=n_joints, about=about),
+        Score("AUC 0-150 mm", 100 * float(auc_mean(every, AUC_MM)), "%", n=n_joints, about=about),
+        Score(f"recall{near}", 100 * n_matched / max(n_true, 1), "%", n=n_true, about="people and frames"),
+        Score(f"precision{near}", 100 * n_matched / max(n_predicted, 1), "%", n=n_predicted),
     ]
-    if max(result.truth.p_m.shape[1] for result in results) > 1:
+    if several:
         rows.append(
             Score("MOTA", 100 * float(np.mean([result.mota for result in results])), "%", about="mean of sequences")
         )
         rows.append(
             Score("IDF1", 100 * float(np.mean([result.idf1 for result in results])), "%", about="mean of sequences")
         )
-    return ScoreTable(title, (*rows, *_pcp(results)))
+    return ScoreTable(title, (*rows, *_pcp(results)), _notes(results, pairs, n_true - n_matched))
+
+
+def _notes(results: Sequence[Matched], pairs: Sequence[tuple[Tensor, Tensor]], n_missed: int) -> tuple[str, ...]:
+    """What the numbers are not over, and what looks like a mistake."""
+    notes = []
+    if n_missed:
+        notes.append(
+            f"{n_missed} of {sum(result.n_true for result in results)} times somebody was not found: errors are means "
+            "over those who were; PCK and AUC have all joints of the others wrong."
+        )
+    if never := [name for name, seen in zip(results[0].truth.joints, _predicted(results), strict=True) if not seen]:
+        notes.append(f"Never predicted, and in no number: {', '.join(never)}.")
+    found, true = (torch.cat(parts) for parts in zip(*pairs, strict=True))
+    return (*notes, *mirror_notes(found, true))
+
+
+def _errors_of_all(results: Sequence[Matched]) -> Float[Tensor, "m j"]:
+    """Of every person-frame that counts, found or not: mm, infinite where a joint was not predicted, NaN = no truth."""
+    errors = []
+    for result in results:
+        truth = result.truth
+        there = truth.p_m.isfinite().all(-1).any(-1) & truth.counts[:, None]
+        p, q = (rooted(x[there], truth.root) for x in (result.predicted_m, truth.p_m))
+        error = distances_mm(p, q).nan_to_num(torch.inf)
+        errors.append(torch.where(q.isfinite().all(-1) & _predicted(results), error, torch.nan))
+    return torch.cat(errors)
+
+
+def _predicted(results: Sequence[Matched]) -> Bool[Tensor, " j"]:
+    """Joints that were predicted at all; a skeleton may lack some that the data set has."""
+    return torch.stack([result.predicted_m.isfinite().all(-1).flatten(0, 1).any(0) for result in results]).any(0)
 
 
 def _pairs(result: Matched) -> tuple[Float[Tensor, "m j 3"], Float[Tensor, "m j 3"]]:

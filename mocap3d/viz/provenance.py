@@ -9,7 +9,7 @@ from typing import Any
 
 from mocap3d.session.records import Session
 
-_PACKAGES = ("mocap3d", "torch", "numpy", "scipy", "numba", "opencv-contrib-python", "av")
+_PACKAGES = ("mocap3d", "torch", "numpy", "scipy", "numba", "opencv-contrib-python-headless", "av")
 HASHED_BYTES = 64 << 20
 """Larger files are told by their size: reading hours of video would take longer than everything else."""
 

@@ -93,6 +93,7 @@ def test_shelf_and_campus(tmp_path):
     assert shelf.p_m[:350, 1].isnan().all()
     table = score_3d("shelf", [matched(shelf, shelf.p_m)])
     assert (table.value("PCP"), table.value("MPJPE"), table.value("recall@500mm")) == pytest.approx((100, 0, 100))
+    assert not table.notes
 
 
 def truth_of(p_m: np.ndarray) -> Truth3D:
@@ -119,6 +120,29 @@ def test_the_missed_and_the_invented_count():
     assert table.value("recall@500mm") == pytest.approx(100 * 12 / 20)
     assert table.value("precision@500mm") == pytest.approx(100 * 12 / 14)
     assert table.value("MPJPE") == pytest.approx(0)
+    assert (table.value("3D-PCK@150mm"), table.value("AUC 0-150 mm")) == pytest.approx((60, 60))
+    assert "8 of 20" in table.notes[0]
+
+
+def test_joints_that_are_missing_are_wrong_and_those_never_predicted_count_nothing():
+    """20 frames of 5 joints: one never predicted, another in 10 frames only: 70 of 80 are right."""
+    true = RNG.normal(0, 0.2, (20, 1, 5, 3))
+    found = true.copy()
+    found[:, :, 4] = np.nan
+    found[:10, :, 3] = np.nan
+    table = score_3d("one", [matched(truth_of(true), torch.from_numpy(found))])
+    assert table.value("3D-PCK@150mm") == pytest.approx(100 * 70 / 80)
+    assert table.value("recall") == 100
+    assert any("j4" in note for note in table.notes)
+
+
+def test_metres_are_needed_and_mirror_images_told_of():
+    true = RNG.normal(0, 0.3, (20, 2, 8, 3)) + np.array([0, 3])[:, None, None]
+    with pytest.raises(FormatError, match="millimetres"):
+        matched(truth_of(true), torch.from_numpy(1000 * true))
+    lone = true[:, :1]
+    table = score_3d("one", [matched(truth_of(lone), torch.from_numpy(lone * [1, 1, -1]))])
+    assert any("mirrored" in note for note in table.notes)
 
 
 def test_other_shapes_are_named():

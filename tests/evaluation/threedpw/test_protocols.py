@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
+from mocap3d.errors import FormatError
 from mocap3d.evaluation.threedpw.predictions import Prediction
 from mocap3d.evaluation.threedpw.protocol_a import PARTS, PCK_JOINTS, Pairs, posepile_auc, score_challenge
 from mocap3d.evaluation.threedpw.protocol_b import LspPrediction, score_lsp
@@ -146,6 +147,32 @@ def test_conventions_are_named(tmp_path):
     assert all(word in about for word in ("hips", "vibe", "smpl"))
     assert any("H36M regressor" in note for note in table.notes)
     assert "MPJAE" not in table.as_markdown()
+
+
+def test_joints_alone_have_no_pelvis(tmp_path):
+    """14 exact joints score nothing: their hips are laid upon the true hips, not upon the true pelvis."""
+    tracks = read_sequence(sequence_file(tmp_path, small_content()))
+    table = score_tracks(tracks, [Prediction(truth_of(track).lsp_in_cam[None]) for track in tracks])
+    assert table.value("MPJPE-14") == pytest.approx(0, abs=1e-9)
+    assert "root hips" in table.scores[0].about
+
+
+def test_millimetres_are_refused_and_mirror_images_told_of(tmp_path):
+    tracks = read_sequence(sequence_file(tmp_path, small_content()))
+    exact = [truth_of(track).joint_in_cam[None] for track in tracks]
+    with pytest.raises(FormatError, match="millimetres"):
+        score_tracks(tracks, [Prediction(1000 * p) for p in exact])
+    mirrored = score_tracks(tracks, [Prediction(p * torch.tensor([1.0, -1.0, 1.0])) for p in exact])
+    assert any("mirrored" in note for note in mirrored.notes)
+    noisy = [Prediction(p + torch.from_numpy(RNG.normal(0, 0.1, p.shape))) for p in exact]
+    assert not any("mirrored" in note for note in score_tracks(tracks, noisy).notes)
+
+
+def test_a_joint_that_is_missing_is_at_the_root():
+    pair, without = random_pairs(), random_pairs()
+    without.predicted_m[3, 7] = torch.nan
+    pair.predicted_m[3, 7] = pair.predicted_m[3, 0]
+    assert torch.equal(score_challenge([without]).mpjpe_mm, score_challenge([pair]).mpjpe_mm)
 
 
 @pytest.mark.slow

@@ -155,3 +155,18 @@ def test_the_readmes_spelling_is_read(tmp_path):
     content["poses2D"] = content.pop("poses2d")
     tracks = read_sequence(sequence_file(tmp_path, content))
     assert torch.isfinite(tracks[0].poses2d_px).any()
+
+
+def test_a_file_that_was_renamed_goes_by_its_name(tmp_path):
+    """Predictions and pictures are looked up by the file's name, whatever the name inside."""
+    path = sequence_file(tmp_path, small_content())
+    renamed = path.rename(path.with_name("mine.pkl"))
+    assert {track.sequence for track in read_sequence(renamed)} == {"mine"}
+
+
+@pytest.mark.parametrize("key", ["poses", "cam_poses"])
+def test_nobody_or_no_frame_is_refused(tmp_path, key):
+    content = small_content()
+    content[key] = content[key][:0]
+    with pytest.raises(FormatError, match="no people or no frames"):
+        read_sequence(sequence_file(tmp_path, content))
