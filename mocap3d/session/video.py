@@ -110,8 +110,9 @@ def _read_stamps(path: Path) -> _Stamps:
         _check_count(len(packets), sum(not is_corrupt for *_, is_corrupt in packets), stream.frames, path)
         # Frames that an edit list cuts away are to be discarded, and no decoder gives them out.
         stated = [pts for pts, is_discard, _ in packets if not is_discard]
-        ticks, tick_s = sorted(tick for tick in stated if tick is not None), stream.time_base or Fraction(1)
-        declared = [snapped(rate) for rate in (stream.average_rate, stream.base_rate) if rate]
+        ticks = sorted(tick for tick in stated if tick is not None)
+        tick_s = Fraction(stream.time_base or 1)  # from PyAV 19 on its fractions are of a class of its own
+        declared = [snapped(Fraction(rate)) for rate in (stream.average_rate, stream.base_rate) if rate]
         if not stated or len(ticks) < len(stated):
             return _without_times(path, len(stated), declared)
         if len(ticks) > 1:
