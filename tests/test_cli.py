@@ -170,6 +170,45 @@ def test_interrupted_while_writing_leaves_the_old_results(root, monkeypatch):
     assert {path: path.read_bytes() for path in (root / "results").iterdir()} == before
 
 
+def test_a_polite_kill_clears_up_like_ctrl_c():
+    """What a cluster's scheduler sends before it kills."""
+    code = "import os, signal, sys; from mocap3d.cli import app; "
+    code += "app._dispatch = lambda _: os.kill(os.getpid(), signal.SIGTERM); sys.exit(app.main())"
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "interrupted: nothing is left half written\n")
+
+
+@pytest.mark.parametrize(
+    ("file", "remedy", "is_of_a_display"),
+    [
+        ("libxcb.so.1", "apt-get install libxcb1", True),
+        ("libGL.so.1", "apt-get install libgl1", True),
+        ("libusb-1.0.so.0", "apt-get install libusb-1.0-0", False),
+        ("libgomp.so.1", "apt-get install libgomp1", False),
+        ("libfoo-2.so.7", "apt-file search libfoo-2.so.7", False),
+    ],
+)
+def test_a_missing_library_of_the_system_is_named(file, remedy, is_of_a_display, monkeypatch, capsys):
+    def without_library(_name):
+        raise ImportError(f"{file}: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr("mocap3d.cli.app.import_module", without_library)
+    assert run("info", "session") == 2
+    told = capsys.readouterr().err
+    assert f"{file} is missing" in told
+    assert remedy in told
+    assert ("opencv-contrib-python-headless" in told) == is_of_a_display
+
+
+def test_an_import_that_is_a_defect_stays_one(monkeypatch):
+    def broken(_name):
+        raise ImportError("cannot import name 'x' from 'mocap3d.y'")
+
+    monkeypatch.setattr("mocap3d.cli.app.import_module", broken)
+    with pytest.raises(ImportError, match="cannot import name"):
+        run("info", "session")
+
+
 def test_of_several_sessions_one_that_fails_does_not_end_the_others(root, tmp_path, capsys):
     """Patterns are spelt out where the shell has not done so, in natural order; each session has its own warnings."""
     for number in (2, 10):

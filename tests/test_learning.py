@@ -1,5 +1,6 @@
 """Adaptation end to end on a painted scene whose truth is known, with a detector that is told how good to be."""
 
+import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +29,8 @@ from mocap3d.geometry.lens import Lens
 from mocap3d.geometry.rigid import Rigid
 from mocap3d.learning import adapt as adapting
 from mocap3d.learning.adapt import AdaptOptions, adapt, report, same_people
-from mocap3d.learning.agreement import CAP, agreement, distances
+from mocap3d.learning.adaptation import Adaptation
+from mocap3d.learning.agreement import CAP, Agreement, agreement, distances
 from mocap3d.learning.fuse import fuse_by_fit
 from mocap3d.learning.labels import labels_of
 from mocap3d.learning.projected import projected
@@ -207,6 +209,14 @@ def test_weights_are_kept_only_where_the_held_out_view_agrees_better(session, mo
         card = weights.load(result.weights).card
         assert card["adapted"]["held_out"] == "cam02"
         assert card["adapted"]["views"] == ["cam01", "cam03", "cam04"]
+
+
+def test_a_view_that_shows_nobody_judges_nothing():
+    nothing = {"a": Agreement(math.nan, math.nan, math.nan, 0)}
+    told = report(Adaptation(Path("walk"), None, "sapenet-s", "a", 30, nothing, nothing))
+    assert "judges nothing" in told[1]
+    assert "  a: nothing to compare" in told
+    assert "nan" not in " ".join(told)
 
 
 def test_the_command_says_what_changed(session, monkeypatch, capsys):

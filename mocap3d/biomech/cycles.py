@@ -33,7 +33,8 @@ def angle_cycles(angles: JointAngles, person: str, gait: Gait) -> tuple[Cycles, 
     """Of every angle that was measured over at least one whole stride of ``person``."""
     who = angles.people.index(person)
     values_deg = np.degrees(angles.angle_rad[:, who].numpy())
-    strikes_s = {side: [e.t_s for e in gait.events if (e.label, e.side) == (STRIKE, side)] for side in SIDES}
+    start_s = float(angles.t_s[0]) if len(angles.t_s) else 0.0
+    strikes_s = {side: [e.t_s - start_s for e in gait.events if (e.label, e.side) == (STRIKE, side)] for side in SIDES}
     found = []
     for n, name in enumerate(angles.names):
         of_side = strikes_s["Left" if name.endswith("_l") else "Right"]

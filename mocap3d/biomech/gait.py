@@ -7,7 +7,7 @@ makes no difference. Symmetry: Robinson et al. (1987) J Manip Physiol Ther 10:17
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
 from typing import Any
 
@@ -99,7 +99,7 @@ class Gait:
 def gait_of_people(points: Points3D, motion: Motion | None = None, method: Method = "auto") -> dict[str, Gait]:
     """Of everybody who walks or runs; from the fitted skeleton where there is one, or else from the keypoints.
 
-    Nobody where the keypoint set has neither feet nor ankles.
+    Times are those of the points' ``t_s``. Nobody where the keypoint set has neither feet nor ankles.
     """
     found: dict[str, Gait] = {}
     for who, person in enumerate(points.people):
@@ -110,8 +110,25 @@ def gait_of_people(points: Points3D, motion: Motion | None = None, method: Metho
             return {}
         gait = measure_gait(feet, gait_events(feet, method))
         if gait.strides:
-            found[person] = gait
+            found[person] = _later(gait, float(points.t_s[0]))
     return found
+
+
+def _later(gait: Gait, start_s: float) -> Gait:
+    """From times since the first instant to those of the recording, which need not begin at 0."""
+    return replace(
+        gait,
+        events=tuple(replace(event, t_s=event.t_s + start_s) for event in gait.events),
+        strides=tuple(
+            replace(
+                stride,
+                strike_s=stride.strike_s + start_s,
+                next_strike_s=stride.next_strike_s + start_s,
+                off_s=stride.off_s + start_s,
+            )
+            for stride in gait.strides
+        ),
+    )
 
 
 def measure_gait(feet: Feet, events: Sequence[Event]) -> Gait:

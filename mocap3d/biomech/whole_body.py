@@ -58,16 +58,23 @@ def whole_bodies(motion: Motion) -> dict[str, WholeBody]:
         feet = feet_of_motion(motion, who)
         both = np.stack([track[:, 2] for tracks in (feet.heel, feet.toe) for track in tracks.values()])
         pelvis_m = joints[:, skeleton.tree.index("pelvis"), 2]
-        found[person] = WholeBody(centre, jumps(centre, both.min(0), rate_hz), rises(pelvis_m))
+        start_s = float(motion.t_s[0]) if len(motion.t_s) else 0.0
+        found[person] = WholeBody(centre, jumps(centre, both.min(0), rate_hz, start_s=start_s), rises(pelvis_m))
     return found
 
 
 def jumps(
-    centre: Float[np.ndarray, "t 3"], lowest_m: Float[np.ndarray, " t"], rate_hz: float, *, above_m: float = 0.03
+    centre: Float[np.ndarray, "t 3"],
+    lowest_m: Float[np.ndarray, " t"],
+    rate_hz: float,
+    *,
+    above_m: float = 0.03,
+    start_s: float = 0.0,
 ) -> tuple[Jump, ...]:
     """Flights: the lowest point of both feet is ``above_m`` above where it usually is, and the body falls meanwhile.
 
-    A flight that is not as long as its height demands (within a third) is no jump: somebody stepped up.
+    A flight that is not as long as its height demands (within a third) is no jump: somebody stepped up. Times count
+    from ``start_s``, that of the first instant.
     """
     if not np.isfinite(lowest_m).any():
         return ()
@@ -86,6 +93,7 @@ def jumps(
         take_off_s = ((first + last) / rate_hz - flight_s) / 2
         rise = float(height[start:stop].max() - np.interp(take_off_s * rate_hz, np.arange(len(height)), height))
         if rise > above_m and abs(by_time - rise) < max(rise, by_time) / 3 + 0.02:  # not where either is NaN
+            take_off_s += start_s
             found.append(Jump(take_off_s, take_off_s + flight_s, rise, by_time))
     return tuple(found)
 

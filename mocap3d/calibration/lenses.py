@@ -10,7 +10,7 @@ from mocap3d.calibration.intrinsics import LensEstimate, LensOptions, calibrate_
 from mocap3d.calibration.look import look
 from mocap3d.calibration.observe import Progress
 from mocap3d.calibration.options import CalibrateOptions
-from mocap3d.calibration.resolution import fit_to_video
+from mocap3d.calibration.resolution import fit_to_videos
 from mocap3d.errors import CalibrationError
 from mocap3d.geometry.camera import Camera
 from mocap3d.geometry.rigid import Rigid
@@ -31,7 +31,8 @@ def given_lenses(recordings: BoardRecordings, options: CalibrateOptions) -> dict
             f"{path} has the cameras {listed(rig.cameras)}, the recordings are of {listed(recordings.views)}. Needed: "
             "lenses of these views. Name them alike, or leave `lenses` out to calibrate them."
         )
-    cameras = {view: fit_to_video(rig.cameras[name], sizes_px[view].size_px, view) for view, name in camera_of.items()}
+    given = {view: rig.cameras[name] for view, name in camera_of.items()}
+    cameras = fit_to_videos(given, {view: sizes_px[view].size_px for view in given})
     return {view: given_lens(view, camera.lens, camera.size_px) for view, camera in cameras.items()}
 
 

@@ -3,10 +3,10 @@
 import logging
 
 from mocap3d.calibration.formats import KNOWN, read_calibration
-from mocap3d.calibration.resolution import fit_to_video
+from mocap3d.calibration.resolution import fit_to_videos
 from mocap3d.errors import CalibrationError
-from mocap3d.geometry.camera import Camera
-from mocap3d.session.records import CalibratedRig, Session, ViewId
+from mocap3d.session.calibration_file import FOLDER
+from mocap3d.session.records import CalibratedRig, Session
 from mocap3d.session.views import listed, match_names
 
 log = logging.getLogger("mocap3d")
@@ -21,8 +21,8 @@ def load_calibration(session: Session, *, unit: str | None = None) -> Calibrated
     """
     if session.calibration is None:
         raise CalibrationError(
-            f"{session.root} has no calibration. Put a calibration file there as calibration.toml or into "
-            "calibration/, or film a board and let `mocap3d calibrate` make one. "
+            f"{session.root} has no calibration.{_what_lies_there(session)} Put a calibration file there as "
+            "calibration.toml or into calibration/, or film a board and let `mocap3d calibrate` make one. "
             f"Known formats: {KNOWN}."
         )
     rig = read_calibration(session.calibration, unit=unit)
@@ -38,10 +38,15 @@ def load_calibration(session: Session, *, unit: str | None = None) -> Calibrated
         remedy = f" Its cameras {listed(unseen)} have no view: name the videos like them." if unseen else ""
         said = (session.calibration, listed(left_out), remedy)
         log.warning("No camera in %s for the views %s: they are left out.%s", *said)
-    cameras = {view: _for_video(rig.cameras[name], session, view) for view, name in camera_of_view.items()}
-    return CalibratedRig(cameras=cameras, source=rig.source)
+    cameras = {view: rig.cameras[name] for view, name in camera_of_view.items()}
+    sizes_px = {view: video.size_px for view, video in session.videos.items()}
+    return CalibratedRig(cameras=fit_to_videos(cameras, sizes_px), source=rig.source)
 
 
-def _for_video(camera: Camera, session: Session, view: ViewId) -> Camera:
-    video = session.videos.get(view)
-    return camera if video is None else fit_to_video(camera, video.size_px, view)
+def _what_lies_there(session: Session) -> str:
+    """Files of the folder for calibrations that are none: cut off, of another program, or not of this session."""
+    folder = session.root / FOLDER
+    found = folder.iterdir() if folder.is_dir() else ()
+    names = sorted(path.name for path in found if not path.name.startswith("."))
+    few = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f" {folder} holds files, but none of them is one that is known, and whole: {few}." if names else ""

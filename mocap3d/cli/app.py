@@ -4,6 +4,7 @@ Nothing heavy is imported before a command is known: ``mocap3d --help`` answers 
 """
 
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from io import TextIOWrapper
 
-from mocap3d.errors import Mocap3dError
+from mocap3d.errors import Mocap3dError, missing_library
 
 COMMANDS = {
     "init": "write a commented session.toml from what a folder holds",
@@ -53,7 +54,9 @@ exit codes: 0 done, 2 something to mend (the message says what), 130 interrupted
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command line; its exit code."""
+    """Runs one command line; its exit code. As a program of its own it takes SIGTERM for Ctrl-C, and so clears up."""
+    if arguments is None:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     _escape_what_cannot_be_written()
     try:
@@ -61,17 +64,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output, e.g. head, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
-    except (Mocap3dError, OSError) as error:
+    except (Mocap3dError, OSError, ImportError) as error:
         return _say(f"error: {worded(error)}", USER_ERROR)
     except KeyboardInterrupt:
         return _say("interrupted: nothing is left half written", INTERRUPTED)
 
 
-def worded(error: Mocap3dError | OSError) -> str:
-    """What a user is told of it; an error of the system that names no file is a defect of ours, and raised again."""
+def worded(error: Mocap3dError | OSError | ImportError) -> str:
+    """What a user is told of it; what is neither theirs nor their system's to mend is a defect, and raised again."""
     if isinstance(error, Mocap3dError):
         return str(error)
-    if error.filename is None:
+    if missing := missing_library(error):
+        return missing
+    if isinstance(error, ImportError) or error.filename is None:
         raise error
     return f"{error.filename}: {error.strerror}. Check that it is there and yours to use."
 

@@ -76,7 +76,10 @@ def _print_people(summary: Summary, output: Output) -> None:
         for person in summary.people
     ]
     output.table({"Person": "left", **numbers, "bone lengths vary by": "left"}, rows)
-    output.text("[dim]measured: two views or more agree; filled: bridged by body and motion; missing: unknown[/]\n")
+    output.text(
+        "[dim]measured: two views or more agree; filled: bridged by body and motion; missing: unknown; all of the\n"
+        "time from when somebody was first seen to when they were last[/]\n"
+    )
 
 
 def _bones(person: PersonSummary) -> str:

@@ -15,6 +15,7 @@ from scipy.optimize import minimize_scalar
 from scipy.signal import correlate
 
 from mocap3d.errors import FormatError
+from mocap3d.evaluation.suspicions import size_m
 from mocap3d.geometry.align import rigid_align, similarity_align
 from mocap3d.geometry.rigid import Rigid
 
@@ -25,6 +26,8 @@ SMOOTHED_S = 0.08
 LEAST_SHARED = 0.5
 """Of the shorter recording that must lie inside the other: on less, any two motions are alike somewhere."""
 _LIMIT = 1.96
+_TRIED, _APART_S = 4, 0.2
+"""How many offsets are tried in full, and how far they must be apart."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,8 +80,7 @@ def compare_joints(
     """Joints of the same names; FormatError where they share too little. ``offset_s`` skips the search in time."""
     ours, reference = _shared(ours, reference)
     if offset_s is None:
-        first = _coarse_offset(_speed(ours), _speed(reference), _step_s(ours, reference), max_offset_s)
-        offset_s = _refined(lambda at: _residual(ours, reference, at, scale=scale), first, _step_s(ours, reference))
+        offset_s = _offset_s(ours, reference, lambda at: _residual(ours, reference, at, scale=scale), max_offset_s)
     a, b = _common(ours, reference, offset_s)
     if not scale:
         _check_unit(a, b)
@@ -91,7 +93,7 @@ def compare_joints(
 
 def _check_unit(a: Float[np.ndarray, "n k 3"], b: Float[np.ndarray, "n k 3"]) -> None:
     """FormatError where one body is more than twice the other's size: no two people are."""
-    ours, theirs = (np.nanmedian(np.linalg.norm(x - np.nanmean(x, 1, keepdims=True), axis=-1)) for x in (a, b))
+    ours, theirs = (size_m(torch.from_numpy(x)) for x in (a, b))
     if ours > 0 and theirs > 0 and not 0.5 < theirs / ours < 2:
         raise FormatError(
             f"the reference's joints are {theirs / ours:.3g} times as far apart as ours. Its unit is probably not what "
@@ -105,9 +107,7 @@ def compare_angles(
     """Angles of the same names, in degrees; the difference is taken the short way round."""
     ours, reference = _shared(ours, reference)
     if offset_s is None:
-        step = _step_s(ours, reference)
-        first = _coarse_offset(_speed(ours), _speed(reference), step, max_offset_s)
-        offset_s = _refined(lambda at: _spread(ours, reference, at), first, step)
+        offset_s = _offset_s(ours, reference, lambda at: _spread(ours, reference, at), max_offset_s)
     a, b = _common(ours, reference, offset_s)
     difference = (a - b + 180) % 360 - 180
     agreements = tuple(_agreement(name, "deg", difference[:, k]) for k, name in enumerate(ours.names))
@@ -137,8 +137,14 @@ def _agreement(name: str, unit: str, difference: Float[np.ndarray, "t c"]) -> Ag
     )
 
 
-def _step_s(ours: Signals, reference: Signals) -> float:
-    return float(min(np.median(np.diff(signals.t_s)) for signals in (ours, reference)))
+def _offset_s(ours: Signals, reference: Signals, residual: Callable[[float], float], most_s: float) -> float:
+    """Our time minus the reference's: of the offsets at which both move alike, the one with the least residual.
+
+    A walk moves alike one stride later, too.
+    """
+    step_s = float(min(np.median(np.diff(signals.t_s)) for signals in (ours, reference)))
+    found = [_refined(residual, first, step_s) for first in _alike(_speed(ours), _speed(reference), step_s, most_s)]
+    return min(found, key=lambda at: float(np.nan_to_num(residual(at), nan=np.inf)))
 
 
 def _speed(signals: Signals) -> tuple[Float[np.ndarray, " t"], Float[np.ndarray, "t k"]]:
@@ -154,17 +160,13 @@ def _speed(signals: Signals) -> tuple[Float[np.ndarray, " t"], Float[np.ndarray,
     return (signals.t_s[1:] + signals.t_s[:-1]) / 2, change
 
 
-def _coarse_offset(
+def _alike(
     ours: tuple[np.ndarray, np.ndarray], reference: tuple[np.ndarray, np.ndarray], step_s: float, most_s: float
-) -> float:
-    """Where speeds correlate best, to a step of time."""
-    signals = []
-    for t_s, speed in (ours, reference):
-        grid = np.arange(t_s[0], t_s[-1] + step_s / 2, step_s)
-        even = np.stack([np.interp(grid, t_s, np.nan_to_num(column)) for column in speed.T], 1)
-        signals.append((grid[0], (even - even.mean(0)) / (even.std(0) + 1e-12)))
-    (start_a, a), (start_b, b) = signals
-    total = sum(correlate(a[:, k], b[:, k], mode="full") for k in range(a.shape[1]))
+) -> list[float]:
+    """The few offsets at which speeds correlate best, to a step of time; what is missing counts nothing."""
+    (start_a, a, known_a), (start_b, b, known_b) = (_even(t_s, speed, step_s) for t_s, speed in (ours, reference))
+    total, shared = _correlated(a, b), _correlated(known_a, known_b)
+    size = np.sqrt(np.maximum(_correlated(a**2, known_b) * _correlated(known_a, b**2), 1e-12))
     lags = np.arange(-(len(b) - 1), len(a))
     overlap = np.minimum(len(a), lags + len(b)) - np.maximum(0, lags)
     offset = lags * step_s + start_a - start_b
@@ -174,8 +176,30 @@ def _coarse_offset(
             f"the recordings are {abs(start_a - start_b):.1f} s apart, more than {most_s:g} s. Allow more with "
             "--max-offset-s, or state the offset with --offset-s."
         )
-    score = np.where(allowed, np.asarray(total) / np.maximum(overlap, 1), -np.inf)
-    return float(offset[int(score.argmax())])
+    allowed &= (shared >= LEAST_SHARED / 2 * min(known_a.sum(), known_b.sum())) | (shared >= shared[allowed].max())
+    score = np.where(allowed, total / size, -np.inf)
+    best: list[float] = []
+    while len(best) < _TRIED and np.isfinite(score.max()):
+        best.append(float(offset[int(score.argmax())]))
+        score[np.abs(offset - best[-1]) < _APART_S] = -np.inf
+    return best
+
+
+def _even(
+    t_s: Float[np.ndarray, " t"], speed: Float[np.ndarray, "t k"], step_s: float
+) -> tuple[float, Float[np.ndarray, "n k"], Float[np.ndarray, "n k"]]:
+    """When it begins; and at even steps, speeds in standard deviations about their means, and 1 where known."""
+    grid = np.arange(t_s[0], t_s[-1] + step_s / 2, step_s)
+    even = np.stack([np.interp(grid, t_s, column) for column in speed.T], 1)
+    known = np.isfinite(even)
+    count = np.maximum(known.sum(0), 1)
+    centred = np.where(known, even - np.where(known, even, 0.0).sum(0) / count, 0.0)
+    return float(grid[0]), centred / (np.sqrt((centred**2).sum(0) / count) + 1e-12), known.astype(float)
+
+
+def _correlated(a: Float[np.ndarray, "n k"], b: Float[np.ndarray, "m k"]) -> Float[np.ndarray, " l"]:
+    """Summed over the signals, for every lag."""
+    return np.sum([correlate(a[:, k], b[:, k], mode="full") for k in range(a.shape[1])], axis=0)
 
 
 def _refined(residual: Callable[[float], float], first_s: float, step_s: float) -> float:

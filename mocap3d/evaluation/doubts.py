@@ -104,12 +104,17 @@ def _views_with_large_error(quality: Quality, views: Sequence[str]) -> Iterator[
 
 def _views_with_an_offset(quality: Quality, views: Sequence[str], offset_px: Float[Tensor, "v 2"]) -> Iterator[str]:
     error_px = quality.reprojection_px.nanmedian(1).values
-    for view, offset, error in zip(views, offset_px, error_px, strict=True):
-        if offset.norm() > _OFFSET_PX and offset.norm() > error / 2:
-            yield (
-                f"view '{view}': all keypoints lie ({offset[0]:+.1f}, {offset[1]:+.1f}) px beside the reprojection. "
-                "Check for a cropped or resized video, or a camera that was turned after calibration."
-            )
+    beside = [
+        f"'{view}' ({offset[0]:+.1f}, {offset[1]:+.1f}) px"
+        for view, offset, error in zip(views, offset_px, error_px, strict=True)
+        if offset.norm() > _OFFSET_PX and offset.norm() > error / 2
+    ]
+    if beside:
+        yield (
+            f"all keypoints of a view lie beside the reprojection: {', '.join(beside)}. Look for a cropped or resized "
+            "video, or a camera that was turned after calibration: `mocap3d calibrate SESSION --check` tells which, "
+            "and `--refine` mends turned ones."
+        )
 
 
 def _views_that_disagree(quality: Quality, views: Sequence[str]) -> Iterator[str]:

@@ -19,8 +19,8 @@ _SAMPLE = 4096
 def assess(points: Points3D, tracks: Tracks2D, rig: CalibratedRig) -> Quality:
     """Numbers and warnings; ``tracks`` are the 2D points that ``points`` were made from.
 
-    What counts as accepted: see :func:`~mocap3d.evaluation.reprojection.view_residuals`. Coverage and limb lengths use
-    every instant and every known point.
+    What counts as accepted: see :func:`~mocap3d.evaluation.reprojection.view_residuals`. Coverage is of the
+    time from somebody's first known point to their last; limb lengths use every known point.
     """
     assert (points.people, points.skeleton) == (tracks.people, tracks.skeleton), "points are not from these tracks"
     n_instants = len(points.t_s)
@@ -54,7 +54,10 @@ def _inlier_fraction(view: ViewResiduals) -> Float[Tensor, " k"]:
 
 
 def _fraction(points: Points3D, origin: Provenance) -> Float[Tensor, "p k"]:
-    return (points.provenance == int(origin)).double().mean(0)
+    """Of the instants from somebody's first known point to their last: who is not in the room is not missing."""
+    known = (points.provenance != int(Provenance.MISSING)).any(-1).int()
+    there = known.cummax(0).values * known.flip(0).cummax(0).values.flip(0)
+    return (points.provenance == int(origin)).sum(0) / there.sum(0).clamp(min=1)[:, None].double()
 
 
 def _limb_lengths(points: Points3D) -> tuple[Float[Tensor, "p b"], Float[Tensor, "p b"]]:

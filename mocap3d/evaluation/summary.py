@@ -18,7 +18,10 @@ _DIGITS = 5
 
 @dataclass(frozen=True, slots=True)
 class PersonSummary:
-    """Fractions are of all keypoints and instants; limb lengths are means over time, spreads standard deviations."""
+    """Fractions are of all keypoints, from the first instant at which somebody is known to the last.
+
+    Limb lengths are means over time, spreads standard deviations.
+    """
 
     name: str
     measured: float

@@ -13,7 +13,7 @@ _TOO_LARGE = 30.0
 
 def check_metres(name: str, predicted_m: Float[Tensor, "*b j 3"], true_m: Float[Tensor, "*c m 3"]) -> None:
     """FormatError where the predicted bodies are far larger than the true ones."""
-    times = _size_m(predicted_m) / _size_m(true_m)
+    times = size_m(predicted_m) / size_m(true_m)
     if times > _TOO_LARGE:
         raise FormatError(
             f"{name}: the predicted bodies are {times:.3g} times as large as the true ones. Needed: metres; "
@@ -28,11 +28,11 @@ def mirror_notes(predicted_m: Float[Tensor, "n j 3"], true_m: Float[Tensor, "n j
     if not mirrored_mm < given_mm / 2:
         return ()
     return (
-        f"The predictions look mirrored: their mirror images have a median PA-MPJPE of {mirrored_mm:.4g} mm instead of "
-        f"{given_mm:.4g} mm. Look for an axis that points the other way, or left and right exchanged.",
+        f"One side looks mirrored: mirror images of the other have a median PA-MPJPE of {mirrored_mm:.4g} mm, instead "
+        f"of {given_mm:.4g} mm. Look for an axis that points the other way, or left and right exchanged.",
     )
 
 
-def _size_m(p_m: Float[Tensor, "*b j 3"]) -> float:
+def size_m(p_m: Float[Tensor, "*b j 3"]) -> float:
     """Median distance of the joints from their mean; NaN where there are none."""
     return float((p_m - p_m.nanmean(-2, keepdim=True)).norm(dim=-1).nanmedian())

@@ -23,7 +23,7 @@ def write_person_bvh(motion: Motion, person: str, path: Path, options: ExportOpt
     if options.units is not None:
         target = replace(target, units_per_m=UNITS_PER_M[options.units])
     tree = _at_rate(tree_motion(motion, person, target), options)
-    write_bvh(_with_rest_frame(tree) if options.rest_frame else tree, path)
+    write_bvh(_with_rest_frame(bridged(tree)) if options.rest_frame else tree, path)
 
 
 def write_person_glb(motion: Motion, person: str, path: Path, options: ExportOptions | None = None) -> None:
@@ -42,12 +42,10 @@ def _at_rate(tree: TreeMotion, options: ExportOptions) -> TreeMotion:
 
 
 def _with_rest_frame(tree: TreeMotion) -> TreeMotion:
-    """One more frame at the start: the rest pose, where the person first is."""
-    placed = np.flatnonzero(np.isfinite(tree.root).all(-1))
-    start = tree.root[placed[:1]] if len(placed) else tree.root[:1]
+    """One more frame at the start: the rest pose, where the person first is. Every frame must be known."""
     at_rest = np.tile(np.eye(3), (1, len(tree.tree.joints), 1, 1))
     return replace(
         tree,
-        root=np.concatenate([start, tree.root]),
+        root=np.concatenate([tree.root[:1], tree.root]),
         parent_from_joint=np.concatenate([at_rest, tree.parent_from_joint]),
     )

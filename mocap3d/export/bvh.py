@@ -46,7 +46,7 @@ def write_bvh(motion: TreeMotion, path: Path) -> None:
 
 def _hierarchy(tree: Tree, unit_m: float) -> tuple[list[int], list[str]]:
     """The joints that have channels, in the order of the file, and its lines up to MOTION."""
-    names = marker_names([joint.replace(":", "_").replace("#", "_") for joint in tree.joints])
+    names = marker_names(tree.joints)
     children = [[k for k, parent in enumerate(tree.parents) if parent == joint] for joint in range(len(names))]
     order: list[int] = []
     lines: list[str] = []
@@ -90,7 +90,7 @@ def _numbers(values: Sequence[float] | np.ndarray) -> str:
 def _blocks(motion: TreeMotion, joints: Sequence[int]) -> Iterator[str]:
     """Rows of root position and angles; an angle goes on from the frame before instead of jumping by a full turn."""
     angles = [_angles_deg(motion.parent_from_joint[:, joint]) for joint in joints]
-    table = np.concatenate([motion.root, *angles], axis=1) + 0.0  # no negative zeros
+    table = np.concatenate([motion.root, *angles], axis=1)
     row = " ".join(["%.8f"] * 3 + ["%.7f"] * (table.shape[1] - 3)) + "\n"
     for start in range(0, len(table), _ROWS_AT_ONCE):
         yield "".join(row % tuple(values) for values in table[start : start + _ROWS_AT_ONCE].tolist())

@@ -57,7 +57,7 @@ def write_c3d(
     if segments_of is not None:
         _add_segments(file, segments_of, person)
     for event in events:
-        minutes, seconds = divmod(event.t_s, 60)
+        minutes, seconds = divmod(event.t_s - float(points.t_s[0]), 60)  # a C3D begins at 0
         file.add_event([minutes, seconds], event.side, event.label, subject=person)
     with written_aside(path) as aside:
         file.write(str(aside))
@@ -110,5 +110,4 @@ def _residual_mm(points: Points3D, who: int) -> Float[np.ndarray, "k t"]:
     measured = sigma_mm.round().clamp(1, LARGEST_MM).numpy()
     provenance = points.provenance[:, who].numpy()
     known = points.p_in_world[:, who].isfinite().all(-1).numpy()
-    residual = np.where(provenance == Provenance.MEASURED, measured, 0.0)
-    return np.where(known & (provenance != Provenance.MISSING), residual, -1.0).T
+    return np.where(known, np.where(provenance == Provenance.MEASURED, measured, 0.0), -1.0).T

@@ -81,11 +81,13 @@ def _angles(joint: Joint, turns: Float[np.ndarray, "t 3 3"]) -> Float[np.ndarray
 
 
 def _three(axes: Float[np.ndarray, "3 3"], turns: Float[np.ndarray, "t 3 3"]) -> Float[np.ndarray, "t 3"]:
-    """About three perpendicular axes: Euler angles in the basis that they are; if it is left-handed, the other way."""
-    if not np.allclose(axes @ axes.T, np.eye(3), atol=1e-6):
-        raise FormatError("a joint with three degrees of freedom needs perpendicular axes. Correct the body's table.")
-    handed = np.sign(np.linalg.det(axes))
-    return handed * euler_rad(axes @ turns @ axes.T, "XYZ")
+    """About three perpendicular axes: Euler angles in the basis that they are."""
+    if not np.allclose(np.cross(axes[0], axes[1]), axes[2], atol=1e-6):
+        raise FormatError(
+            "a joint with three degrees of freedom needs perpendicular axes, right-handed in their order. Correct the "
+            "body's table."
+        )
+    return euler_rad(axes @ turns @ axes.T, "XYZ")
 
 
 def _up_to_two(axes: Float[np.ndarray, "d 3"], turns: Float[np.ndarray, "t 3 3"]) -> Float[np.ndarray, "t d"]:

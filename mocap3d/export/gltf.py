@@ -34,8 +34,8 @@ class _Buffer:
         self.accessors: list[dict[str, Any]] = []
 
     def add(self, values: np.ndarray, component: int, *, target: int | None = None, bounds: bool = False) -> int:
-        """Number of the new accessor; little-endian, begun on a multiple of 4."""
-        kind = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4", 16: "MAT4"}[values.shape[1] if values.ndim > 1 else 1]
+        """Number of the new accessor; little-endian. Rows are of multiples of 4 bytes, as the format wants."""
+        kind = {1: "SCALAR", 3: "VEC3", 4: "VEC4", 16: "MAT4"}[values.shape[1] if values.ndim > 1 else 1]
         stored = np.ascontiguousarray(values, {_FLOAT: "<f4", _UINT16: "<u2", _UINT32: "<u4"}[component])
         view = {"buffer": 0, "byteOffset": len(self.data), "byteLength": stored.nbytes}
         self.views.append(view if target is None else {**view, "target": target})
@@ -44,7 +44,7 @@ class _Buffer:
             flat = stored.reshape(len(stored), -1)
             accessor |= {"min": flat.min(axis=0).tolist(), "max": flat.max(axis=0).tolist()}
         self.accessors.append(accessor)
-        self.data += stored.tobytes() + bytes(-stored.nbytes % 4)
+        self.data += stored.tobytes()
         return len(self.accessors) - 1
 
 

@@ -23,7 +23,7 @@ def write_mot(motion: Motion, person: str, path: Path) -> None:
     """One person's coordinates, degrees and metres, for the model of ``write_osim``. Refuses a person never placed."""
     coordinates, part, n_bridged = bridged_coordinates(coordinates_of(motion, person), person)
     factor = np.array([1.0 if is_length else math.degrees(1.0) for is_length in coordinates.is_length])
-    table = np.column_stack([motion.t_s[part].numpy(), coordinates.values * factor]) + 0.0
+    table = np.column_stack([motion.t_s[part].numpy(), coordinates.values * factor])
     with write_text_atomically(path) as file:
         file.write(
             f"Coordinates\nversion=1\nnRows={len(table)}\nnColumns={table.shape[1]}\ninDegrees=yes\n\n"

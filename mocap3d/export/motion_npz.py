@@ -14,6 +14,7 @@ import torch
 from mocap3d.errors import FormatError
 from mocap3d.export.axes import WORLD
 from mocap3d.export.description import program_version
+from mocap3d.export.npz import savez_for
 from mocap3d.session.files import write_atomically
 from mocap3d.session.records import JointAngles, Motion
 from mocap3d.skeletons.kinematics import Dof, Joint, JointKind, KinematicTree, Placement, ScaledSkeleton, Span
@@ -60,7 +61,7 @@ def write_motion_npz(motion: Motion, angles: JointAngles | None, path: Path) -> 
         arrays["angles_names"] = np.array(angles.names, dtype=np.str_)
         arrays["angles_observable"] = np.array(json.dumps(angles.observable))
     with write_atomically(path) as file:
-        np.savez(file, **arrays)
+        savez_for(motion.provenance)(file, **arrays)
 
 
 def read_motion_npz(path: Path) -> SavedMotion:

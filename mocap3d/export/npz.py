@@ -3,6 +3,7 @@
 import json
 import math
 import zipfile
+from collections.abc import Callable
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Int8
+from torch import Tensor
 
 from mocap3d.errors import FormatError
 from mocap3d.export.axes import WORLD
 from mocap3d.export.description import describe
 from mocap3d.session.files import write_atomically
-from mocap3d.session.records import NoiseModel, Points3D
+from mocap3d.session.records import NoiseModel, Points3D, Provenance
 from mocap3d.skeletons.skeleton import AngleLimit, Skeleton
 
 _KIND = "mocap3d points 1"
@@ -31,7 +34,16 @@ def write_npz(points: Points3D, path: Path) -> None:
     arrays["people"] = np.array(points.people, dtype=np.str_)
     arrays["rate"] = np.array([points.rate.numerator, points.rate.denominator])
     with write_atomically(path) as file:
-        np.savez(file, **arrays)
+        savez_for(points.provenance)(file, **arrays)
+
+
+def savez_for(provenance: Int8[Tensor, "t p n"]) -> Callable[..., None]:
+    """numpy.savez_compressed where most is missing, as it is of people who pass through a long recording; else savez.
+
+    Digits of measured numbers hardly shrink, and cost a second per 30 MB.
+    """
+    is_mostly_missing = (provenance == int(Provenance.MISSING)).double().mean() > 0.5
+    return np.savez_compressed if is_mostly_missing else np.savez
 
 
 def read_npz(path: Path) -> Points3D:

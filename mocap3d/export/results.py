@@ -24,7 +24,7 @@ from mocap3d.export.options import ExportOptions
 from mocap3d.export.osim import write_ik_setup, write_osim
 from mocap3d.export.parquet import write_angles_parquet, write_joints_parquet, write_parquet
 from mocap3d.export.trc import write_trc
-from mocap3d.session.files import write_text
+from mocap3d.session.files import check_replaceable, write_text
 from mocap3d.session.motion_files.markers import Event
 from mocap3d.session.records import JointAngles, Motion, Points3D
 
@@ -106,6 +106,7 @@ def write_more(
 
 def check_writable(folder: Path) -> None:
     """Refuses a folder that results could not be written into: before the hours that they may take, not after them."""
+    check_replaceable(folder / name for name in sorted(_files_of_last_time(folder)))
     with _put_in_place(folder, take_away=False):
         pass
 
@@ -189,6 +190,7 @@ def _put_in_place(folder: Path, *, take_away: bool) -> Iterator[Path]:
         yield aside
         written = sorted(aside.iterdir())
         stale = _files_of_last_time(folder) - {path.name for path in written} if take_away else set()
+        check_replaceable(folder / name for name in sorted(stale.union(path.name for path in written)))
         for path in written:
             os.replace(path, folder / path.name)
         for name in stale:

@@ -26,9 +26,8 @@ def tree_motion(motion: Motion, person: str, target: Target) -> TreeMotion:
     skeleton = motion.skeletons[who]
     names = tuple(target.bone(joint) for joint in skeleton.tree.names)
     tree = Tree(_with_ends(skeleton.tree, names), skeleton.tree.parents, skeleton.offset_in_parent.numpy())
-    inside = TreeMotion(
-        Path(person), tree, motion.rate, motion.root_in_world[:, who].numpy(), _turns(motion, who), unit_m=1.0
-    )
+    root, turns = motion.root_in_world[:, who].numpy(), motion.parent_from_joint[:, who].numpy()
+    inside = TreeMotion(Path(person), tree, motion.rate, root, turns, unit_m=1.0)
     return in_axes(inside, target.axes, t_pose(skeleton.tree), target.units_per_m)
 
 
@@ -62,12 +61,3 @@ def _from(tree: KinematicTree, joint: int) -> list[int]:
     for child in tree.children(joint):
         found += _from(tree, child)
     return found
-
-
-def _turns(motion: Motion, who: int) -> Float[np.ndarray, "t j 3 3"]:
-    """Joints that end a segment do not turn, and are as well known as it."""
-    turns = motion.parent_from_joint[:, who].numpy().copy()
-    for j, joint in enumerate(motion.skeletons[who].tree.joints):
-        if joint.kind is JointKind.FIXED:
-            turns[:, j] = np.eye(3)
-    return turns

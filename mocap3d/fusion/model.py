@@ -9,6 +9,7 @@ from mocap3d.fusion.doubt import posterior
 from mocap3d.fusion.motion import MotionModel, default_motion, measure_motion
 from mocap3d.fusion.noise import GATE, independent_instants
 from mocap3d.fusion.packing import PackedRig, pack_tracks
+from mocap3d.fusion.presence import spread_over
 from mocap3d.session.records import NoiseModel, Tracks2D
 from mocap3d.solve import sequence
 
@@ -65,12 +66,13 @@ _DAMPING, _MAX_CG, _CG_TOLERANCE, _STEP_TOLERANCE_M = 1.0, 12, 0.05, 2e-4
 class Evidence:
     """One person's 2D points and what triangulation made of them.
 
-    start (t 3 k), where the solver begins; triangulated (t k); cov_m2 (t k 3 3).
+    runs: when they are there; start (t 3 k), where the solver begins; triangulated (t k); cov_m2 (t k 3 3).
     """
 
     tracks: Tracks2D
     person: int
     rig: PackedRig
+    runs: list[slice]
     start: np.ndarray
     triangulated: np.ndarray
     cov_m2: np.ndarray
@@ -81,7 +83,7 @@ def measure_model(
 ) -> SequenceModel:
     """Solve a sample loosely, measure motion and body on it, and leave the sample's part of ``start`` solved."""
     skeleton, rate = evidence.tracks.skeleton, float(evidence.tracks.rate)
-    stretches = _sample(len(evidence.start))
+    stretches = _sample(evidence.runs)
     scale2 = noise.scale2.numpy()
     seen = np.concatenate([evidence.triangulated[s] for s in stretches])
     body = start_body(skeleton, np.any(seen, axis=0))
@@ -113,12 +115,10 @@ def measure_model(
     return model
 
 
-def _sample(n_times: int) -> list[slice]:
-    """Stretches to measure on: everything of a short recording, else four spread over it."""
-    if n_times <= SAMPLE:
-        return [slice(0, n_times)]
-    length = SAMPLE // 4
-    return [slice(int(a), int(a) + length) for a in np.linspace(0, n_times - length, 4).round()]
+def _sample(runs: list[slice]) -> list[slice]:
+    """Stretches to measure on: all that somebody is there, or else four spread over it."""
+    is_short = sum(run.stop - run.start for run in runs) <= SAMPLE
+    return runs if is_short else spread_over(runs, 4, SAMPLE // 4)
 
 
 def _scalar_information(evidence: Evidence, stretches: list[slice]) -> np.ndarray:

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from jaxtyping import Bool
 
 from mocap3d.fusion.packing import N_SCALES, PackedRig, nearest_scale, pack_tracks, unit_scales
+from mocap3d.fusion.presence import runs_of, spread_over
 from mocap3d.session.records import NoiseModel, Tracks2D
 from mocap3d.solve import rays, residuals
 
@@ -45,18 +47,19 @@ def independent_instants(noise: NoiseModel, n_times: int) -> float:
     return 1 / (noise.bias + (1 - noise.bias) * longer / max(n_times, 1))
 
 
-def sample_stretches(n_times: int) -> list[slice]:
-    """At most _STRETCHES stretches, spread evenly: what is measured there holds for the recording."""
+def sample_stretches(seen: Bool[np.ndarray, " t"]) -> list[slice]:
+    """At most _STRETCHES stretches, spread evenly over the time in which somebody is seen."""
+    runs = runs_of(seen, bridged=_SAMPLE) or [slice(0, min(len(seen), _SAMPLE))]
+    n_times = sum(run.stop - run.start for run in runs)
     if n_times <= _SAMPLE * _STRETCHES:
-        return [slice(0, n_times)]
-    count = min(max(n_times // _SHARE, 2), _STRETCHES)
-    starts = np.linspace(0, n_times - _SAMPLE, count).round().astype(int)
-    return [slice(int(start), int(start) + _SAMPLE) for start in starts]
+        return runs
+    return spread_over(runs, min(max(n_times // _SHARE, 2), _STRETCHES), _SAMPLE)
 
 
 def measure_noise(tracks: Tracks2D, person: int, rig: PackedRig) -> NoiseModel:
     """Triangulate a sample, compare, and adjust the sigmas until they explain the residuals."""
-    stretches = sample_stretches(tracks.uv_px.shape[1])
+    seen_by = tracks.uv_px[:, :, person, :, 0, 0].isfinite().any(-1).sum(0)
+    stretches = sample_stretches((seen_by >= 2).numpy())
     # The stated sigmas may be far too small: begin with a tolerant gate, on few instants.
     few = [slice(stretches[0].start, min(stretches[0].start + _ROUGH, stretches[0].stop))]
     rough = _Residuals.of(tracks, person, rig, few, unit_scales(tracks), (4 * GATE) ** 2)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
 from mocap3d.learning.agreement import Agreement
@@ -32,14 +33,21 @@ class Adaptation:
 def report(result: Adaptation) -> list[str]:
     """What was done and what it changed, in words and numbers."""
     kept = result.weights is not None
+    judged = (
+        f"Its error against the 3D of the others {'fell' if result.gain > 0 else 'rose'} by {abs(result.gain):.1%}."
+        if isfinite(result.gain)
+        else "It shows nobody whom the others have measured in 3D, and judges nothing: hold out another by --hold-out."
+    )
     lines = [
         f"Adapted {result.started_from} to {result.session.resolve().name}: learnt from {result.n_pictures} pictures "
         f"of people, of the views {listed(view for view in result.before if view != result.held_out)}.",
-        f"Nothing was learnt from view '{result.held_out}'. Its error against the 3D of the others "
-        f"{'fell' if result.gain > 0 else 'rose'} by {abs(result.gain):.1%}.",
+        f"Nothing was learnt from view '{result.held_out}'. {judged}",
         "Distance from the 3D of the views learnt from to what each view sees, median, and within 0.1 torso lengths:",
     ]
     for view, was in result.before.items():
+        if not was.n:
+            lines.append(f"  {view}: nothing to compare")
+            continue
         now = result.after[view]
         note = " (held out)" if view == result.held_out else ""
         lines.append(

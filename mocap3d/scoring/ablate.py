@@ -39,6 +39,10 @@ class AblateOptions:
     seeds: tuple[int, ...] = (0, 1, 2)
     scene: SceneOptions = field(default_factory=lambda: SceneOptions(n_views=4, duration_s=4.0))
 
+    def __post_init__(self):
+        if not self.seeds:
+            raise ValueError("seeds is empty; needed at least one.")
+
 
 Fit = Callable[[Scene], Points3D]
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from mocap3d.errors import FormatError
 from mocap3d.evaluation.agreement import Comparison, Signals, compare_angles, compare_joints
 from mocap3d.evaluation.agreement_plot import write_bland_altman
 from mocap3d.evaluation.score_table import Score, ScoreTable, write_table
+from mocap3d.evaluation.suspicions import mirror_notes
 from mocap3d.export.npz import read_npz
 from mocap3d.export.results import POINTS
 from mocap3d.export.saved import results_in
@@ -41,6 +43,10 @@ class CompareOptions:
     """How far apart the recordings may begin."""
     scale: bool = False
     """Also scale ours, where the calibration's unit is not to be judged."""
+
+    def __post_init__(self):
+        if not self.max_offset_s > 0:
+            raise ValueError(f"max_offset_s is {self.max_offset_s:g}; needed more than 0, or state --offset-s.")
 
 
 def compare(place: Path, reference: Path, options: CompareOptions) -> Comparison:
@@ -78,6 +84,9 @@ def table_of(comparison: Comparison, place: Path, reference: Path) -> ScoreTable
     ]
     if comparison.scale != 1.0:
         notes.append(f"Ours was scaled by {comparison.scale:.5f}.")
+    if unit == "mm":
+        half = comparison.difference / 2
+        notes += mirror_notes(*(torch.from_numpy(p / 1000) for p in (comparison.mean + half, comparison.mean - half)))
     agreements = [
         {"name": a.name, "unit": a.unit, "n": a.n, "rmse": _plain(a.rmse), "bias": [_plain(x) for x in a.bias],
          "low": [_plain(x) for x in a.low], "high": [_plain(x) for x in a.high]}

@@ -48,7 +48,7 @@ def score_session(reconstruction: Reconstruction, name: str, told: Progress = la
 
 
 def _held_out(tracks: Tracks2D, rig: CalibratedRig, told: Progress) -> list[Score]:
-    """Each view against points that were made from the others; a keypoint's best alternative counts."""
+    """Each view against points made from the others; of a keypoint's places that counts which all views took."""
     if len(tracks.views) < FEWEST_VIEWS:
         return []
     scores, every = [], []
@@ -87,7 +87,9 @@ def _of_motion(points: Points3D) -> list[Score]:
         Score("bone-length spread", _median(spreads), "mm", n=spreads.numel(), about="median over bones of their SD"),
         Score("worst bone", float(worst.max()) if len(worst) else float("nan"), "mm", about=limb),
         scored("jitter", "m/s^3", [jitter_m_s3(p, rate_hz) for p in people], "mean third derivative"),
-        Score("foot skate", float(np.nanmean(skates)) if skates else float("nan"), "mm/s", about="near the floor"),
+        Score(
+            "foot skate", float(np.nanmean(skates)) if skates else float("nan"), "mm/s", about="median, near the floor"
+        ),
     ]
 
 

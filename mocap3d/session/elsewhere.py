@@ -1,12 +1,17 @@
-"""Where other programs keep what mocap3d looks for in videos/, keypoints/ and calibration/."""
+"""Where other programs keep what mocap3d looks for in videos/, keypoints/, calibration/ and session.toml."""
 
 import os
+import tomllib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 from mocap3d.errors import SessionError
 from mocap3d.session.calibration_file import calibrations_in, find_calibration
 from mocap3d.session.keypoints import may_be_keypoints
+from mocap3d.session.rate import exact_rate
 from mocap3d.session.video import is_video
 
 _PLACES: dict[str, tuple[tuple[str, ...], Callable[[Path], bool]]] = {
@@ -26,6 +31,16 @@ def found_elsewhere(root: Path) -> dict[str, tuple[str, ...]]:
         if not _holds(root / key, lambda path: not path.name.startswith("."))
     }
     return {key: places for key, places in (found | {"calibration": _calibrations_above(root)}).items() if places}
+
+
+def rate_elsewhere(root: Path) -> tuple[Path, Fraction] | None:
+    """The frame rate that Pose2Sim's nearest Config.toml states for a trial, and that file; None where it is 'auto'."""
+    folder = root.resolve()
+    for path in (folder / "Config.toml", *(above / "Config.toml" for above in islice(folder.parents, _UPWARDS))):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            stated = tomllib.loads(path.read_text(encoding="utf-8-sig"))["project"]["frame_rate"]
+            return None if stated == "auto" else (path, exact_rate(stated))
+    return None
 
 
 def lie_within(root: Path) -> Iterator[Path]:

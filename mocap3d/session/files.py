@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
@@ -55,6 +55,26 @@ def write_text(path: Path, text: str) -> None:
     """The whole of a text file in one go."""
     with write_text_atomically(path) as file:
         file.write(text)
+
+
+def check_replaceable(paths: Iterable[Path]) -> None:
+    """SessionError that names the files which another program holds open, before the first of several is replaced.
+
+    Windows refuses to rename such a file, even onto itself; elsewhere that does nothing.
+    """
+    held = []
+    for path in paths:
+        try:
+            os.replace(path, path)
+        except FileNotFoundError:
+            continue
+        except PermissionError:
+            held.append(str(path))
+    if held:
+        raise SessionError(
+            f"{', '.join(held)} cannot be replaced: open in another program, or not yours to change. Nothing was "
+            "changed. Close it there, and run again."
+        )
 
 
 def _sync(path: Path) -> None:

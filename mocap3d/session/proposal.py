@@ -1,12 +1,14 @@
 """A session.toml to start from: what was found in the folder, and every key that may be worth a thought."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 from mocap3d.errors import SessionError
 from mocap3d.session.calibration_file import find_calibration
-from mocap3d.session.elsewhere import found_elsewhere
+from mocap3d.session.elsewhere import found_elsewhere, rate_elsewhere
 from mocap3d.session.files import write_text
 from mocap3d.session.layout import paths_by_view
 from mocap3d.session.records import Session, ViewId
@@ -69,7 +71,7 @@ def _lines(
     yield f"# {root.resolve().name}: what mocap3d should know. Every key is optional."
     yield "# `mocap3d info` tells what is found, `mocap3d reconstruct` does the work."
     yield ""
-    yield from _rate(session)
+    yield from _rate(root, session)
     if session is not None and session.keypoints:
         yield from _commented('skeleton = "body25"   # which keypoints these are, where their files do not tell')
     yield ""
@@ -91,14 +93,20 @@ def _lines(
     yield from _commented("[reconstruct.fit]", "max_gap_s = 0.5   # longest stretch that may be filled in")
 
 
-def _rate(session: Session | None) -> Iterator[str]:
-    if session is None or session.rate is None:
-        yield '# Instants per second. Needed where there are no videos: 60, 59.94 or "60000/1001".'
+def _rate(root: Path, session: Session | None) -> Iterator[str]:
+    yield "# Instants per second of the reconstruction."
+    if session is not None and session.rate is not None:
+        yield f"{_rate_key(session.rate)}   # as found in the fastest video"
+    elif elsewhere := rate_elsewhere(root):
+        path, rate = elsewhere
+        yield f"{_rate_key(rate)}   # as {Path(os.path.relpath(path, root.resolve())).as_posix()} says"
+    else:
+        yield '# Needed where there are no videos: 60, 59.94 or "60000/1001".'
         yield "# rate = 60"
-        return
-    rate = session.rate
-    yield "# Instants per second of the reconstruction; as found in the fastest video."
-    yield f"rate = {rate.numerator}" if rate.denominator == 1 else f'rate = "{rate}"'
+
+
+def _rate_key(rate: Fraction) -> str:
+    return f"rate = {rate.numerator}" if rate.denominator == 1 else f'rate = "{rate}"'
 
 
 def _calibration(root: Path, session: Session | None) -> Iterator[str]:

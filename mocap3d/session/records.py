@@ -264,9 +264,9 @@ class Quality:
     sigma_mm: Float[Tensor, " k"]
     """Median stated one-sigma (largest axis) of each keypoint."""
     coverage: Float[Tensor, "p k"]
-    """Fraction of instants that are measured."""
+    """Fraction that is measured of the instants from somebody's first known point to their last."""
     filled: Float[Tensor, "p k"]
-    """Fraction of instants that are filled by the priors."""
+    """Fraction of the same that is filled by the priors."""
     views_per_point: float
     limb_names: tuple[str, ...]
     limb_length_m: Float[Tensor, "p b"]

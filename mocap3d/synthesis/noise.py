@@ -3,6 +3,7 @@
 Everything is drawn from one seed, and what is drawn for a view does not depend on the other views.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +61,14 @@ class NoiseOptions:
             raise Mocap3dError(
                 f"noise: sigma_px is {self.sigma_px} and tail_dof {self.tail_dof}. Needed: at least 0, and above 2."
             )
+        positive = ("correlated_s", "dropout_s", "swap_s", "jump_s", "occluded_factor")
+        if wrong := [name for name in positive if not 0 < getattr(self, name) < math.inf]:
+            raise Mocap3dError(f"noise: {wrong[0]} is {getattr(self, wrong[0])}. Needed: a number above 0.")
+        spreads = ("view_spread", "keypoint_spread", "point_spread")
+        if wrong := [name for name in spreads if not 0 <= getattr(self, name) < math.inf]:
+            raise Mocap3dError(f"noise: {wrong[0]} is {getattr(self, wrong[0])}. Needed: at least 0.")
+        if not 0 <= self.jump_px[0] <= self.jump_px[1] < math.inf:
+            raise Mocap3dError(f"noise: jump_px is {self.jump_px}. Needed: the least and the most, in pixels.")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

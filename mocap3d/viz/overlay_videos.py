@@ -4,7 +4,7 @@ import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -47,8 +47,13 @@ def write_overlays(
         write_video(path, count.of(pictures), points.rate)
 
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:  # drawing, coding and decoding let others run
-        for done in [threads.submit(write, view, path) for view, path in zip(wanted, paths, strict=True)]:
-            done.result()
+        tasks = [threads.submit(write, view, path) for view, path in zip(wanted, paths, strict=True)]
+        try:
+            for done in tasks:
+                done.result()
+        except BaseException:  # Ctrl-C, too: else the block would wait until all videos are done
+            count.stop()
+            raise
     if len(paths) > 1:
         count = _Count("putting them side by side", len(points.t_s), progress)
         write_video(folder / TILED, count.of(tiled(paths)), points.rate)
@@ -93,10 +98,16 @@ class _Count:
 
     def __init__(self, stage: str, total: int, progress: Progress):
         self._stage, self._total, self._progress = stage, total, progress
-        self._done, self._lock = 0, threading.Lock()
+        self._done, self._lock, self._is_stopped = 0, threading.Lock(), False
+
+    def stop(self) -> None:
+        """Makes every thread fail at its next picture."""
+        self._is_stopped = True
 
     def of(self, items: Iterator[T]) -> Iterator[T]:
         for item in items:
+            if self._is_stopped:
+                raise CancelledError
             yield item
             with self._lock:
                 self._done += 1

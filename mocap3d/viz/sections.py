@@ -72,7 +72,7 @@ def _coverage(points: Points3D, quality: Quality) -> str:
     told = (
         '<span class="key measured"></span>measured: two views or more agree '
         '<span class="key filled"></span>filled: bridged by body and motion '
-        '<span class="key missing"></span>missing: unknown'
+        '<span class="key missing"></span>missing: unknown; from when somebody was first seen to when they were last'
     )
     return section("coverage", "How much was really seen?", told, f'<div class="multiples">{"".join(figures)}</div>')
 

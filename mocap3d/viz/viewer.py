@@ -14,19 +14,11 @@ from urllib.parse import quote
 
 import numpy as np
 
-from mocap3d.errors import Mocap3dError
+from mocap3d.errors import Mocap3dError, missing_library
 from mocap3d.session.records import Points3D
 from mocap3d.viz.bodies import drawn_limbs, front
 from mocap3d.viz.tubes import tube_colours, tube_corners, tube_triangles
 
-PACKAGES = {
-    "libusb": "libusb-1.0-0",
-    "libGL": "libgl1",
-    "libEGL": "libegl1",
-    "libX11": "libx11-6",
-    "libgomp": "libgomp1",
-}
-"""System libraries that open3d loads, and the Debian packages that have them."""
 _ZOOM = 0.7
 """Share of the 8 m of floor that are shown: somebody is seen whole."""
 
@@ -49,11 +41,9 @@ def import_open3d() -> Any:
 
 def explained(error: Exception) -> str:
     """Which package to install after a failed import."""
-    text = str(error)
-    for library, package in PACKAGES.items():
-        if library in text:
-            return f"open3d needs the system library {library}, which is missing. On Debian: apt-get install {package}."
-    return f"open3d cannot be loaded ({text}). pip install mocap3d[view], or open the report instead: --browser."
+    if missing := missing_library(error):
+        return f"open3d cannot be loaded: {missing}"
+    return f"open3d cannot be loaded ({error}). pip install mocap3d[view], or open the report instead: --browser."
 
 
 def show_window(points: Points3D) -> None:

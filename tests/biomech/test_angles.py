@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from mocap3d.biomech import rotations
 from mocap3d.biomech.angles import joint_angles
-from mocap3d.biomech.observability import MEASURED
+from mocap3d.biomech.observability import MEASURED, in_words
 from mocap3d.session.records import Motion, Provenance
 from mocap3d.skeletons.body_table import load_body
 from mocap3d.skeletons.kinematics import ScaledSkeleton
@@ -74,6 +74,7 @@ def test_two_hinges_give_back_their_angles():
 SLOPES = [
     (rotations.flexion_adduction_rotation, rotations.cardan_slopes),
     (rotations.plane_elevation_rotation, rotations.euler_slopes),
+    (rotations.tilt_obliquity_rotation, rotations.pelvic_slopes),
 ]
 
 
@@ -200,13 +201,77 @@ def test_the_same_movement_has_the_same_sign_on_both_sides(side):
     assert _angle_deg(_motion({f"knee_{side}": bent}), f"knee_angle_{side}") == pytest.approx(np.degrees(1.0))
 
 
-def test_sigmas_are_those_of_drawn_errors():
-    """2,000 drawn turns of 1 degree: sigmas within 5 %."""
+def _turn(**deg: float) -> np.ndarray:
+    """(1 3 3): about z, then the turned x, then the turned y; the body's axes are x forward, y up, z to the right."""
+    return Rotation.from_euler("ZXY", [[deg.get(axis, 0.0) for axis in "zxy"]], degrees=True).as_matrix()
+
+
+TRUNK = ("trunk_extension", "trunk_bending", "trunk_rotation")
+CERVICAL = ("cervical_extension", "cervical_bending", "cervical_rotation")
+FOOT = ("foot_dorsiflexion", "foot_inversion", "foot_rotation")
+ARM = ("elv_angle", "shoulder_elv", "shoulder_rot")
+
+
+@pytest.mark.parametrize(("side", "out"), [("_r", 1), ("_l", -1)])
+@pytest.mark.parametrize(
+    ("turns", "names", "expected_deg"),
+    [
+        # leaning forward in the lower back, then to the right in the upper one: the order of the two joints counts
+        ({"lumbar": {"z": -20}, "thorax": {"x": 10}}, TRUNK, (-20, 10, 0)),
+        ({"lumbar": {"y": 25}}, TRUNK, (0, 0, 25)),
+        ({"neck": {"z": 15}, "head": {"y": 30}}, CERVICAL, (15, 0, 30)),
+        ({"ankle": {"z": 12}, "subtalar": {"x": 8}}, FOOT, (12, 8, 0)),
+        ({"subtalar": {"y": 9}}, FOOT, (0, 0, 9)),
+        # sideways up, a third of it by the clavicle, and turned inwards
+        ({"clavicle": {"x": -20}, "shoulder": {"x": -40, "y": 15}}, ARM, (0, 60, 15)),
+        ({"shoulder": {"z": 50}}, ARM, (90, 50, -90)),
+    ],
+)
+def test_segments_further_apart_have_angles_of_their_own(turns, names, expected_deg, side, out):
+    """Sole inwards, toes inwards and arm inwards are positive on both sides, which are each other's mirror image."""
+    side, out = (side, out) if names in (FOOT, ARM) else ("", 1)
+    signs = {"x": out, "y": out, "z": 1}
+    named = {
+        f"{joint}{side}": _turn(**{axis: signs[axis] * deg for axis, deg in by_axis.items()})
+        for joint, by_axis in turns.items()
+    }
+    motion = _motion(named)
+    assert [_angle_deg(motion, f"{name}{side}")[0] for name in names] == pytest.approx(expected_deg, abs=1e-6)
+
+
+def test_an_angle_between_segments_is_no_surer_than_any_joint_between_them():
+    motion = _motion({"lumbar": np.broadcast_to(np.eye(3), (2, 3, 3))})
+    provenance, turns = motion.provenance.clone(), motion.parent_from_joint.clone()
+    provenance[0, 0, TREE.index("lumbar")] = Provenance.FILLED
+    provenance[1, 0, TREE.index("thorax")], turns[1, 0, TREE.index("thorax")] = Provenance.MISSING, torch.nan
+    angles = joint_angles(replace(motion, provenance=provenance, parent_from_joint=turns))
+    trunk = [angles.names.index(f"trunk_{what}") for what in ("extension", "bending", "rotation")]
+    assert (angles.provenance[0, 0, trunk] == Provenance.FILLED).all()
+    assert (angles.provenance[1, 0, trunk] == Provenance.MISSING).all()
+    assert angles.angle_rad[1, 0, trunk].isnan().all()
+    assert angles.provenance[0, 0, angles.names.index("cervical_extension")] == Provenance.MEASURED
+
+
+def test_an_arm_is_told_beyond_90_degrees_and_a_hip_is_not():
+    """The same turns: an arm goes on smoothly from 30 to 141 degrees, a hip, which cannot, takes the usual triple."""
+    raised_deg = np.linspace(30, 141, 101)
+    turns = Rotation.from_euler("ZXY", np.stack([0 * raised_deg, -raised_deg, 0 * raised_deg], 1), degrees=True)
+    motion = _motion({"shoulder_r": turns.as_matrix(), "hip_r": turns.as_matrix()})
+    assert _angle_deg(motion, "arm_add_r") == pytest.approx(-raised_deg)
+    assert _angle_deg(motion, "hip_adduction_r").min() == pytest.approx(-90, abs=0.6)
+
+
+@pytest.mark.parametrize("side", ["r", "l"])
+def test_sigmas_are_those_of_drawn_errors(side):
+    """2,000 drawn turns of 1 to 2 degrees whose axes belong together, on either side: sigmas within 5 %."""
+    factor = np.radians([[1.0, 0, 0], [0.5, 1, 0], [-1, 0.7, 1.5]])
     base = Rotation.from_euler("ZXY", [0.6, -0.5, 0.4])
-    drawn = base * Rotation.from_rotvec(np.random.default_rng(7).normal(0, np.radians(1.0), (2000, 3)))
-    motion = _motion({"hip_l": drawn.as_matrix()}, sigma_rad=np.radians(1.0))
-    angles = joint_angles(motion)
-    for name in ("hip_flexion_l", "hip_adduction_l", "hip_rotation_l"):
+    drawn = base * Rotation.from_rotvec(np.random.default_rng(7).normal(size=(2000, 3)) @ factor.T)
+    motion = _motion({f"hip_{side}": drawn.as_matrix()})
+    cov = motion.rotation_cov_rad2.clone()
+    cov[:, :, TREE.index(f"hip_{side}")] = torch.from_numpy(factor @ factor.T)
+    angles = joint_angles(replace(motion, rotation_cov_rad2=cov))
+    for name in (f"hip_flexion_{side}", f"hip_adduction_{side}", f"hip_rotation_{side}"):
         a = angles.names.index(name)
         assert angles.angle_rad[:, 0, a].std() == pytest.approx(float(angles.sigma_rad[:, 0, a].mean()), rel=0.05)
 
@@ -231,6 +296,22 @@ def test_what_is_not_seen_is_said_in_words():
     assert said["hip_rotation_r"].startswith("uncertain (a turn about the segment's long axis)")
     assert said["hip_flexion_l"] == "roughly measured: +- 3 deg or better in nine of ten instants"
     assert said["elbow_flex_l"] == "never seen"
+
+
+def test_one_angle_in_words():
+    """By the sigma that nine of ten instants keep to, and by how much of what people do it is."""
+    seen, filled = np.full(20, Provenance.MEASURED), np.full(20, Provenance.FILLED)
+    sigma = np.radians(np.r_[np.full(17, 1.0), np.full(3, 8.0)])  # 15 % are bad
+    assert in_words(TREE, "trunk_bending", sigma, seen).startswith("uncertain: +- 8 deg")
+    assert in_words(TREE, "trunk_bending", sigma, filled).startswith("shown by no keypoint")
+    sigma[-2:] = np.radians(1.0)
+    assert in_words(TREE, "trunk_bending", sigma, seen) == MEASURED
+    assert in_words(TREE, "trunk_bending", sigma, np.r_[filled[:12], seen[:8]]).startswith("measured in less than half")
+    knee = next(dof for joint in TREE.joints for dof in joint.dofs if dof.name == "knee_angle_r")
+    for share, word in ((0.55, "uncertain"), (0.65, "hardly shown")):
+        assert in_words(TREE, "knee_angle_r", np.full(20, share * knee.spread_rad), seen).startswith(word)
+    assert in_words(TREE, "pelvis_list", np.full(20, 3.0), seen).startswith("uncertain")  # of which nothing is usual
+    assert in_words(TREE, "knee_angle_r", np.full(20, np.nan), seen) == "sigma not computed"
 
 
 def test_nobody_and_no_instants_give_empty_angles():

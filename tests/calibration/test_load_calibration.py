@@ -109,3 +109,24 @@ def test_a_turned_video_is_refused(tmp_path, video_px):
 def test_another_shape_is_refused_with_both_sizes(tmp_path):
     with pytest.raises(CalibrationError, match=r"view 'a' .*1920x1080 .*640x480.*Film at"):
         rig_for(tmp_path, (1920, 1080), (640, 480))
+
+
+def test_what_holds_for_several_views_is_said_once(tmp_path, caplog):
+    """Of four cameras, three films are padded alike and one is smaller: two warnings, not four."""
+    cameras = {view: a_camera((1920, 1080)) for view in "abcd"}
+    sizes = dict.fromkeys("abc", (1920, 1088)) | {"d": (1280, 720)}
+    with caplog.at_level(logging.WARNING, "mocap3d"):
+        rig = load_calibration(a_session(tmp_path, cameras, sizes))
+    assert [camera.size_px for camera in rig.cameras.values()] == [(1920, 1080)] * 3 + [(1280, 720)]
+    padded, smaller = caplog.messages
+    assert padded.startswith("views 'a', 'b', 'c' were calibrated at 1920x1080 but their videos are 1920x1088.")
+    assert smaller.startswith("view 'd' was calibrated at 1920x1080 but its video is 1280x720.")
+
+
+def test_files_that_are_no_calibration_are_named(tmp_path):
+    """A calibration that was cut off while it was copied is not 'no calibration' to whoever put it there."""
+    (tmp_path / "calibration").mkdir()
+    (tmp_path / "calibration" / "Calib.toml").write_text("[cam_01]\nmatrix = [[1000.0, 0.0,", "utf-8")
+    (tmp_path / "calibration" / ".DS_Store").touch()
+    with pytest.raises(CalibrationError, match=r"none of them is one that is known, and whole: Calib\.toml\."):
+        load_calibration(a_session(tmp_path, {}, {}, views=("a", "b")))

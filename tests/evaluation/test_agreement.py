@@ -8,6 +8,7 @@ from mocap3d.errors import FormatError
 from mocap3d.evaluation.agreement import Signals, compare_angles, compare_joints
 from mocap3d.evaluation.agreement_plot import write_bland_altman
 from mocap3d.synthesis.activity import lively_person
+from mocap3d.synthesis.walk import Gait, walking_person
 
 NAMES = ("LKnee", "RKnee", "LWrist", "RWrist", "Hip", "Neck")
 TURN = Rotation.from_euler("xyz", [20, -40, 130], degrees=True)
@@ -69,6 +70,18 @@ def test_a_missing_joint_is_missing_and_the_others_stay():
     by_name = {one.name: one for one in compare_joints(ours, reference).agreements}
     assert (by_name["LWrist"].n, by_name["RKnee"].n - by_name["LKnee"].n) == (0, 10)
     assert by_name["LKnee"].rmse < 0.5
+
+
+def test_a_gap_in_a_walk_does_not_put_it_a_stride_off():
+    """Markers are lost for a third of a second, one throughout; a stride takes 1.05 s."""
+    walk = walking_person(1800, rate_hz=600.0, height_m=1.75, gait=Gait(cadence_hz=1.9), seed=1)
+    p = np.stack([walk[name] for name in NAMES], 1)
+    t_s, rng = np.arange(1800) / 600, np.random.default_rng(0)
+    theirs = p[120:1560:6] + rng.normal(0, 0.01, p[120:1560:6].shape)
+    theirs[30:60], theirs[:, 3] = np.nan, np.nan
+    reference = Signals(NAMES, t_s[120:1560:6] - 0.3371, theirs)
+    comparison = compare_joints(Signals(NAMES, t_s[::10], p[::10]), reference)
+    assert comparison.offset_s == pytest.approx(0.3371, abs=5e-3)
 
 
 def test_angles_with_their_offset():

@@ -166,7 +166,12 @@ def test_a_moved_camera_is_named(points, tracks):
 
 def test_a_cropped_video_is_named_with_its_offset(points, tracks):
     tracks.uv_px[1] += torch.tensor([-4.0, 0.0], dtype=torch.float64)
-    only(assess(points, tracks, RIG).warnings, "view 'cam2'", "(-4.", "cropped or resized")
+    only(assess(points, tracks, RIG).warnings, "'cam2' (-4.", "cropped or resized", "--check")
+
+
+def test_offsets_of_several_views_are_one_finding(points, tracks):
+    tracks.uv_px[[1, 3]] += torch.tensor([[-4.0, 0.0], [4.0, 0.0]], dtype=torch.float64)[:, None, None, None, None]
+    only(assess(points, tracks, RIG).warnings, "'cam2' (", "'cam4' (")
 
 
 def test_a_view_that_follows_somebody_else_is_named(points, tracks):
@@ -180,6 +185,15 @@ def test_a_blind_view_is_named(points, tracks):
     quality = assess(points, tracks, RIG)
     assert quality.reprojection_px[0].isnan().all()
     only(quality.warnings, "view 'cam1' agrees with no 3D point")
+
+
+def test_who_comes_late_and_leaves_early_is_not_missing_meanwhile(points, tracks):
+    """But who is away in between is: two people may have been taken for one."""
+    for away in (slice(0, 120), slice(260, 300), slice(350, None)):
+        points.provenance[away] = int(Provenance.MISSING)
+        points.p_in_world[away] = torch.nan
+    quality = assess(points, tracks, RIG)
+    assert quality.coverage.unique().item() == pytest.approx(190 / 230)
 
 
 def test_missing_and_filled_keypoints_are_named(points, tracks):

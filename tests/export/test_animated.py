@@ -95,6 +95,54 @@ def test_glb_is_in_metres_for_every_target(motion, tmp_path):
     assert gltf.asset.extras["person"] == "Ada"
 
 
+@pytest.mark.parametrize("name", TARGETS)
+def test_glb_moves_alike_for_every_target(name, motion, tmp_path):
+    """Metres, Y up: (x, z, -y) of the world, at the rate asked for."""
+    pygltflib = pytest.importorskip("pygltflib")
+    write_person_glb(motion, "Bo", tmp_path / "b.glb", ExportOptions(target=name, rate=Fraction(30)))
+    gltf = pygltflib.GLTF2().load(str(tmp_path / "b.glb"))
+    accessor = gltf.accessors[gltf.animations[0].samplers[0].output]
+    start = gltf.bufferViews[accessor.bufferView].byteOffset
+    place = np.frombuffer(gltf.binary_blob(), "<f4", 3 * accessor.count, start).reshape(-1, 3)
+    x, y, z = motion.root_in_world[::2, 1].numpy().T
+    np.testing.assert_allclose(place, np.stack([x, z, -y], -1), atol=1e-6)
+    assert gltf.asset.extras["rate"] == "30/1 frames per second"
+    assert gltf.asset.extras["units"] == "metres, seconds"
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_tree_knows_the_unit_of_its_target(name, motion):
+    target = target_of(name)
+    assert tree_motion(motion, "Ada", target).unit_m == pytest.approx(1 / target.units_per_m)
+
+
+def test_half_the_rate_of_any_length_ends_with_the_last_frame_that_fits(tmp_path):
+    """31 / 30 s at 60 Hz are 62.00000000000001 frames, of a recording that has frame 62 and no later one."""
+    motion = make_fitted(63, ("Ada",))
+    write_person_bvh(motion, "Ada", tmp_path / "a.bvh", ExportOptions(rate=Fraction(30), units="m"))
+    x, y, z = motion.root_in_world[::2, 0].numpy().T
+    np.testing.assert_allclose(read_bvh(tmp_path / "a.bvh").root, np.stack([x, z, -y], -1), atol=1e-6)
+
+
+def test_a_rest_frame_only_moves_what_follows_by_one(motion, tmp_path):
+    """Of somebody who comes late, and whose knee is seen once: held until and from then on, not begun at rest."""
+    turns, place = motion.parent_from_joint.clone(), motion.root_in_world.clone()
+    turns[:3], place[:3] = torch.nan, torch.nan
+    knee = motion.skeletons[0].tree.index("knee_r")
+    turns[4:, 0, knee] = torch.nan
+    late = replace(motion, parent_from_joint=turns, root_in_world=place)
+    write_person_bvh(late, "Ada", tmp_path / "a.bvh", ExportOptions(rest_frame=True, units="m"))
+    back = read_bvh(tmp_path / "a.bvh")
+    np.testing.assert_allclose(back.root[:5], np.tile(back.root[4], (5, 1)), atol=1e-7)
+    held = back.parent_from_joint[1:, back.index("knee_r")]
+    np.testing.assert_allclose(held, np.tile(held[3], (12, 1, 1)), atol=1e-6)
+    assert np.abs(held[3] - np.eye(3)).max() > 0.01
+    write_person_bvh(late, "Ada", tmp_path / "b.bvh", ExportOptions(units="m"))
+    plain = read_bvh(tmp_path / "b.bvh")
+    np.testing.assert_array_equal(back.parent_from_joint[1:], plain.parent_from_joint)
+    np.testing.assert_array_equal(back.root[1:], plain.root)
+
+
 def test_somebody_who_leaves_and_returns(motion, tmp_path):
     """Held before and after, straight on between; whoever is never placed is refused."""
     gone = motion.parent_from_joint.clone()

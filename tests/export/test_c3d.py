@@ -36,8 +36,12 @@ def test_ezc3d_reads_it(points, tmp_path):
     assert point["RATE"]["value"][0] == pytest.approx(float(points.rate), rel=1e-7)
     assert event["LABELS"]["value"] == ["Foot Strike", "Foot Off"]
     assert event["CONTEXTS"]["value"] == ["Left", "Right"]
+    assert event["SUBJECTS"]["value"] == ["Bo", "Bo"]
+    assert file["parameters"]["MANUFACTURER"]["SOFTWARE"]["value"] == ["mocap3d"]
     np.testing.assert_allclose(event["TIMES"]["value"], [[0, 1], [0.25, 1.5]], atol=1e-6)
     assert file["parameters"]["MOCAP3D"]["AXES"]["value"] == ["right-handed, Z up"]
+    assert file["parameters"]["MOCAP3D"]["UNITS"]["value"] == ["millimetres, seconds"]
+    assert file["parameters"]["MOCAP3D"]["PERSON"]["value"] == ["Bo"]
     assert file["parameters"]["MOCAP3D"]["RATE_FRACTION"]["value"].tolist() == [60000, 1001]
 
 
@@ -74,6 +78,17 @@ def test_the_sign_of_the_residual_is_the_provenance_in_every_reader(points, tmp_
     np.testing.assert_allclose(ours[measured] * 1000, np.clip(np.round(sigma_mm[measured]), 1, 127), atol=1e-9)
 
 
+def test_a_point_that_is_hardly_in_doubt_is_measured_and_one_that_is_no_number_missing(points, tmp_path):
+    """Doubts below half a millimetre count as one: 0 would say that the point was filled in."""
+    p_in_world, provenance = points.p_in_world.clone(), torch.full_like(points.provenance, Provenance.MEASURED)
+    p_in_world[:], p_in_world[4, 0, 3, 1] = 1.0, torch.nan
+    sure = replace(points, p_in_world=p_in_world, provenance=provenance, cov_m2=torch.zeros_like(points.cov_m2))
+    write_c3d(sure, "Ada", tmp_path / "ada.c3d")
+    residual_mm = 1000 * np.nan_to_num(read_c3d(tmp_path / "ada.c3d").residual_m, nan=-1e-3)
+    assert residual_mm[4, 3] == -1
+    assert residual_mm.sum() == pytest.approx(30 * 26 - 2)
+
+
 def test_we_read_it_back(points, tmp_path):
     write_c3d(points, "Ada", tmp_path / "ada.c3d", EVENTS)
     trial = read_c3d(tmp_path / "ada.c3d")
@@ -81,6 +96,13 @@ def test_we_read_it_back(points, tmp_path):
     assert (trial.labels, trial.rate, trial.up) == (points.skeleton.keypoints, Fraction(60000, 1001), "z")
     assert [(event.label, event.side) for event in trial.events] == [(event.label, event.side) for event in EVENTS]
     assert [event.t_s for event in trial.events] == pytest.approx([0.25, 61.5])
+
+
+def test_events_count_from_the_first_frame_whenever_that_was(points, tmp_path):
+    """As the frames of a C3D do; the recording's own times are in the tables."""
+    late = replace(points, t_s=points.t_s + 59.0)
+    write_c3d(late, "Ada", tmp_path / "ada.c3d", [Event(59.25, "Foot Strike", "Left")])
+    assert [event.t_s for event in read_c3d(tmp_path / "ada.c3d").events] == pytest.approx([0.25])
 
 
 def test_more_frames_than_a_header_counts(tmp_path, caplog):

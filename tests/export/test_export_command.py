@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields, replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from mocap3d.export.results import ALL_FORMATS, Results, write_more, write_resul
 from mocap3d.export.saved import read_results
 from mocap3d.session.motion_files.c3d import read_c3d
 from mocap3d.session.motion_files.markers import Event
+from mocap3d.session.motion_files.trc import read_trc
 from mocap3d.session.records import JointAngles, Motion, Provenance
 
 
@@ -66,6 +68,26 @@ def test_motion_without_angles_and_files_that_are_none(tmp_path):
     np.savez(tmp_path / "m.npz", kind="something else")
     with pytest.raises(FormatError, match="found something else"):
         read_motion_npz(tmp_path / "m.npz")
+
+
+def test_the_rate_stays_exact_and_people_share_one_body(tmp_path):
+    motion = make_fitted(3, rate=Fraction(60000, 1001))
+    write_motion_npz(motion, None, tmp_path / "m.npz")
+    assert read_motion_npz(tmp_path / "m.npz").motion.rate == Fraction(60000, 1001)
+    ada, bo = motion.skeletons
+    other = replace(motion, skeletons=(ada, replace(bo, tree=replace(bo.tree, name="another"))))
+    with pytest.raises(FormatError, match="different kinematic trees"):
+        write_motion_npz(other, None, tmp_path / "other.npz")
+
+
+def test_markers_for_visual3d_are_z_up_as_its_c3d_and_for_all_else_y_up(results, tmp_path):
+    _, content = results
+    points = content.points.p_in_world[:, 0].numpy()
+    x, y, z = np.moveaxis(points, -1, 0)
+    y_up = np.stack([y, z, x], axis=-1)
+    for target, expected in (("visual3d", points), ("opensim", y_up), (None, y_up)):
+        write_more(content, tmp_path, ("trc",), ExportOptions(target=target), ["Ada"])
+        np.testing.assert_allclose(read_trc(tmp_path / "Ada.trc").p_in_file, expected, atol=1e-6)
 
 
 def test_every_format_from_saved_results(results):

@@ -105,6 +105,13 @@ def test_only_known_frames_become_keys(tmp_path):
     }
     assert (counts[0, "translation"], counts[5, "rotation"], counts[6, "rotation"]) == (8, 7, 8)
     assert (8, "rotation") not in counts
+    key_times = {
+        (c.target.node, c.target.path): loaded.array(animation.samplers[c.sampler].input).ravel()
+        for c in animation.channels
+    }
+    at = np.arange(10) / float(motion.rate)
+    np.testing.assert_allclose(key_times[0, "translation"], at[[1, 2, 3, 5, 6, 7, 8, 9]], atol=1e-7)
+    np.testing.assert_allclose(key_times[5, "rotation"], at[[1, 2, 3, 5, 6, 8, 9]], atol=1e-7)
 
 
 def test_keys_never_turn_the_long_way_round(tmp_path):

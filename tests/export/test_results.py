@@ -1,13 +1,14 @@
 """File names of people, and which files of an earlier run go."""
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
 from tracks3d import make_points
 
 from mocap3d.errors import SessionError
-from mocap3d.export.results import file_stems, write_results
+from mocap3d.export.results import check_writable, file_stems, write_results
 
 
 @pytest.mark.parametrize(
@@ -56,3 +57,25 @@ def test_a_folder_that_cannot_be_is_refused(tmp_path):
     with pytest.raises(SessionError, match=r"cannot be written to \(Not a directory\)\. Needed: a folder"):
         write_results(make_points(), {}, tmp_path / "file" / "results")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_file_that_is_open_elsewhere_leaves_all_results_of_before(tmp_path, monkeypatch):
+    """Windows lets nobody rename what Excel shows: new skeletons beside an old table would belong to two runs."""
+    write_results(make_points(), {"run": 1}, tmp_path, ("trc", "csv"))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    replace_file = os.replace
+
+    def refusing(source, target):
+        if target == tmp_path / "Bo.trc":
+            raise PermissionError(13, "The process cannot access the file", str(target))
+        replace_file(source, target)
+
+    monkeypatch.setattr(os, "replace", refusing)
+    for attempt in (
+        lambda: write_results(make_points(), {"run": 2}, tmp_path, ("trc", "csv")),
+        lambda: write_results(make_points(), {"run": 2}, tmp_path, ("csv",)),  # which would take Bo.trc away
+        lambda: check_writable(tmp_path),
+    ):
+        with pytest.raises(SessionError, match=r"Bo\.trc cannot be replaced: open in another program.*Close it"):
+            attempt()
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -1,6 +1,7 @@
 """Segments' poses in C3D as another library reads them: upright, right-handed, joined, and absent where unknown."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from motions import make_fitted, points_of
 from mocap3d.export.c3d import write_c3d
 from mocap3d.export.options import ExportOptions
 from mocap3d.export.results import Results, write_more
+from mocap3d.export.segment_poses import segment_poses
 from mocap3d.session.motion_files.c3d import read_c3d
 
 THEIA = {
@@ -21,7 +23,7 @@ THEIA = {
 
 @pytest.fixture(scope="module")
 def motion():
-    return make_fitted(12)
+    return make_fitted(12, rate=Fraction(60000, 1001))
 
 
 def poses_of(path):
@@ -29,6 +31,7 @@ def poses_of(path):
     file = ezc3d.c3d(str(path))
     labels = file["parameters"]["ROTATION"]["LABELS"]["value"]
     assert file["parameters"]["ROTATION"]["FRAMES"]["value"][0] == file["data"]["rotations"].shape[-1]
+    assert file["parameters"]["ROTATION"]["RATE"]["value"][0] == pytest.approx(60000 / 1001)
     return {label: file["data"]["rotations"][:, :, n].transpose(2, 0, 1) for n, label in enumerate(labels)}
 
 
@@ -38,6 +41,9 @@ def test_segments_hang_together(motion, tmp_path):
     poses = poses_of(tmp_path / "bo.c3d")
     assert set(poses) == {f"{name}_4X4" for name in THEIA}
     skeleton = motion.skeletons[1]
+    for name, joint in (("pelvis", "pelvis"), ("r_shank", "knee_r"), ("l_hand", "wrist_l")):
+        origin_mm = 1000 * motion.joint_in_world[:, 1, skeleton.tree.index(joint)].numpy()
+        np.testing.assert_allclose(poses[f"{name}_4X4"][:, :3, 3], origin_mm, atol=1e-3)
     for pose in poses.values():
         np.testing.assert_allclose(np.linalg.det(pose[:, :3, :3]), 1.0, atol=1e-5)
         np.testing.assert_array_equal(pose[:, 3], np.tile([0, 0, 0, 1], (12, 1)))
@@ -65,6 +71,8 @@ def test_unknown_poses_are_not_a_number_and_points_stay_as_they_are(motion, tmp_
     poses = poses_of(tmp_path / "ada.c3d")
     assert np.isnan(poses["r_shank_4X4"][3]).all()
     assert np.isfinite(poses["r_thigh_4X4"]).all()
+    labels, unwritten = segment_poses(replace(motion, parent_from_joint=turns), 0)
+    assert np.isnan(unwritten[:, :, labels.index("r_shank_4X4"), 3]).all()
     expected = points_of(motion).p_in_world[:, 0].numpy()
     np.testing.assert_allclose(read_c3d(tmp_path / "ada.c3d").p_in_file, expected, atol=3e-7)
     c3d = pytest.importorskip("c3d")

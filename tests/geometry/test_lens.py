@@ -2,6 +2,7 @@
 
 import math
 import tomllib
+from dataclasses import replace
 
 import oracles
 import pytest
@@ -244,3 +245,22 @@ def test_the_picture_fits_the_tests():
     corner = torch.tensor([SIZE_PX[0] - 1.0, SIZE_PX[1] - 1.0], dtype=torch.float64)
     assert LENSES["folds inside"].unproject(corner).isnan().all()
     assert not LENSES["brown5"].unproject(corner).isnan().any()
+
+
+def test_a_fisheye_s_rays_end_behind_it():
+    """Without a fold a pixel beyond half a turn would go round and mean a ray that another pixel has."""
+    f_px, c_px = torch.tensor([100.0, 100.0]).double(), torch.tensor([960.0, 540.0]).double()
+    lens = Lens.kannala_brandt(f_px, c_px, torch.zeros(4, dtype=torch.float64))
+    directions = lens.direction(c_px + torch.tensor([[310.0, 0.0], [320.0, 0.0]]))
+    torch.testing.assert_close(directions[0, 2], torch.cos(torch.tensor(3.1, dtype=torch.float64)))
+    assert directions[1].isnan().all()
+
+
+def test_distort_knows_no_focal_length():
+    """Of pixels that are not square."""
+    lens = LENSES["prism"]
+    xy = torch.tensor([[0.1, -0.2], [0.3, 0.25]], dtype=torch.float64)
+    one = replace(lens, f_px=torch.ones(2).double(), c_px=torch.zeros(2).double())
+    other = replace(lens, f_px=torch.tensor([700.0, 900.0]).double())
+    expected = one.project(torch.cat([xy, torch.ones(2, 1)], 1))
+    torch.testing.assert_close(other.distort(xy), expected, rtol=0, atol=1e-12)

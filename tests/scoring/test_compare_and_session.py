@@ -70,6 +70,21 @@ def test_another_unit_is_noticed_unless_size_is_not_to_be_judged(results, tmp_pa
     assert comparison.scale == pytest.approx(0.001, rel=1e-3)
 
 
+def test_a_mirrored_reference_is_told_of(results, tmp_path):
+    """As of a program whose axes are left-handed."""
+    points = points_of_truth()
+    flipped = replace(points, p_in_world=points.p_in_world * torch.tensor([1.0, -1.0, 1.0]))
+    write_trc(flipped, "P1", tmp_path / "markers.trc")
+    table = table_of(compare(results, tmp_path / "markers.trc", CompareOptions()), results, tmp_path / "markers.trc")
+    assert "mirrored" in table.notes[-1]
+
+
+@pytest.mark.parametrize("wrong", [lambda: AblateOptions(seeds=()), lambda: CompareOptions(max_offset_s=-1.0)])
+def test_options_that_leave_nothing_are_refused(wrong):
+    with pytest.raises(ValueError, match="needed"):
+        wrong()
+
+
 def test_the_command_writes_plots(results, tmp_path, capsys):
     reference = tmp_path / "markers.trc"
     write_trc(points_of_truth(), "P1", reference)

@@ -2,6 +2,7 @@
 
 import shutil
 import tomllib
+from fractions import Fraction
 
 import pytest
 from tiny_session import VIEWS, copy_of_tiny_session, run
@@ -31,6 +32,23 @@ def test_init_states_what_pose2sim_keeps_elsewhere(trial):
     session = load_session(trial)
     assert session.views == VIEWS
     assert session.calibration.samefile(trial.parents[1] / "calibration" / "Calib.qca.txt")
+
+
+@pytest.mark.parametrize(
+    ("own", "above", "rate"),
+    [
+        ("", "frame_rate = 59.94", Fraction(60000, 1001)),
+        ("frame_rate = 30", "frame_rate = 60", 30),
+        ("frame_rate = 'auto'", "frame_rate = 60", None),
+        ("frame_rate = -1", "not toml", None),
+    ],
+)
+def test_init_states_the_rate_of_pose2sims_config(own, above, rate, trial):
+    """The trial's file goes before its session's, and 'auto' leaves it to videos, which there are none."""
+    (trial / "Config.toml").write_text(f"[project]\n{own}\n", encoding="utf-8")
+    (trial.parents[1] / "Config.toml").write_text(f"[project]\n{above}\n", encoding="utf-8")
+    assert run("init", trial) == 0
+    assert load_session(trial).rate == rate
 
 
 def test_what_pose2sim_has_put_in_step_comes_first_and_the_other_is_named(trial):

@@ -103,6 +103,14 @@ def test_an_unknown_joint_is_refused_with_the_nearest_names():
         load_body().index("knee")
 
 
+def test_the_mean_person_and_the_spread_among_people_grow_with_height():
+    tree, thigh = load_body(), load_body().index("knee_r")
+    for height_m in (1.5, 2.0):
+        person = ScaledSkeleton.of_height(tree, height_m)
+        assert float(person.length_m[thigh]) == pytest.approx(height_m * tree.joints[thigh].length_ratio)
+        assert float(person.length_sigma_m[thigh]) == pytest.approx(height_m * tree.joints[thigh].length_ratio_sigma)
+
+
 def test_a_table_of_ones_own_is_mirrored(tmp_path):
     path = tmp_path / "small.toml"
     path.write_text(SMALL.format(d=DOF, parent="pelvis"), encoding="utf-8")
@@ -116,6 +124,7 @@ def test_a_table_of_ones_own_is_mirrored(tmp_path):
     ("old", "new", "message"),
     [
         ('"pelvis"\ndirection', '"pelvi"\ndirection', "Did you mean pelvis"),
+        ('"pelvis"\ndirection', '"hip_r"\ndirection', "'hip_r' must be listed after its parent"),
         ('kind = "fixed"', 'kind = "ball"', "has 0 degrees of freedom"),
         ('source = "a test"', "", "has no 'source'"),
         ("direction =", "way =", "unknown key 'way'"),

@@ -59,9 +59,25 @@ def test_information_is_the_pixel_s_through_the_jacobian(name):
     np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize(("score", "scale"), [(0.0, 4.0), (0.25, 2.5), (0.5, 1.0), (0.75, 5.0), (1.0, 9.0), (1.5, 9.0)])
+def test_a_score_s_covariance_is_interpolated_in_its_own_view_s_and_point_s_table(score, scale):
+    """Tabulated at scores 0, 1/2 and 1; of two views and two points only the last has this table."""
+    rig = CalibratedRig({name: Camera(lenses.LENSES["brown5"], Rigid.identity(), lenses.SIZE_PX) for name in "ab"})
+    uv_px, cov_px2 = np.full((2, 1, 2, 2), 700.0), np.broadcast_to([[4.0, 1.0], [1.0, 9.0]], (2, 1, 2, 2, 2))
+    scale2 = np.ones((2, 2, 3))
+    scale2[1, 1] = [4.0, 1.0, 9.0]
+    obs = views.empty_observations(1, 2, 2)
+    with np.errstate(divide="ignore"):
+        log_weight = np.full((2, 1, 2), np.log(score))
+    views.pack(pack_rig(rig, ["a", "b"], 1).lenses, uv_px, cov_px2, log_weight, scale2, obs)
+    np.testing.assert_allclose(obs[0, 1, 2:, 1], obs[0, 0, 2:, 0] / scale, rtol=1e-12)
+    np.testing.assert_array_equal(obs[0, 1, 2:, 0], obs[0, 0, 2:, 0])
+
+
 def test_missing_and_impossible_points_have_no_information():
     lens = next(iter(lenses.LENSES.values()))
     uv = np.array([[np.nan, 3.0], [960.0, 540.0], [960.0, 540.0]])
     assert (_packed(lens, uv, np.eye(2))[2] > 0).tolist() == [False, True, True]
-    assert not (_packed(lens, uv, np.full((2, 2), np.nan))[2] > 0).any()
-    assert not (_packed(lens, uv, np.zeros((2, 2)))[2] > 0).any()
+    assert (_packed(lens, uv, np.eye(2))[:, 0] == 0).all()
+    for cov_px2 in (np.full((2, 2), np.nan), np.zeros((2, 2)), np.array([[1.0, 2.0], [2.0, 1.0]])):
+        assert (_packed(lens, uv, cov_px2) == 0).all()

@@ -106,7 +106,13 @@ def test_without_any_error_scores_are_high():
     assert seen.score.min() > 0.2
 
 
-@pytest.mark.parametrize("wrong", [{"swaps": 1.5}, {"tail_dof": 2.0}, {"sigma_px": -1.0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"swaps": 1.5}, {"tail_dof": 2.0}, {"sigma_px": -1.0}, {"swap_s": 0.0}, {"correlated_s": np.nan},
+        {"point_spread": -0.1}, {"jump_px": (400.0, 75.0)},
+    ],
+)  # fmt: skip
 def test_impossible_noise_is_refused(wrong):
     with pytest.raises(Mocap3dError, match="Needed"):
         NoiseOptions(**wrong)

@@ -47,6 +47,15 @@ def test_a_folder_is_the_same_again_and_goes_on_where_it_stopped(tmp_path):
     assert told == [(2, 3), (3, 3)]
 
 
+def test_a_torn_shard_is_made_again(tmp_path):
+    """As a copy that was broken off leaves it."""
+    (path,) = render_people(tmp_path, PeopleOptions(n=1, seed=6), DOLLS)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:5000])
+    render_people(tmp_path, PeopleOptions(n=1, seed=6), DOLLS)
+    assert path.read_bytes() == whole
+
+
 def test_more_of_the_same_completes_the_last_shard(tmp_path):
     render_people(tmp_path, PeopleOptions(n=1, seed=6), DOLLS)
     one = read_samples(tmp_path / "shard_00000.npz")
@@ -140,6 +149,8 @@ def test_the_command_writes_shards_and_says_so(tmp_path, capsys):
     ("options", "message"),
     [
         (("--n", "0"), "--n 0: needed is at least 1"),
+        (("--seed", "-1"), "--seed -1: needed is at least 0"),
+        (("--people", "-1"), "--people -1: needed is at least 0"),
         (("--body", "mannequin", "--assets", "."), "MakeHuman's clothes need the body 'anny'"),
         (("--body", "mannequin", "--motions", "nowhere"), "nowhere: there is no such folder"),
         (("--body", "mannequin", "--panoramas", "nowhere"), "nowhere: found no pictures"),

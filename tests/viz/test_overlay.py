@@ -1,5 +1,7 @@
 """What is drawn lies where the camera sees it, and the videos are whole."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from clips import index_of, make_clip
 from reported import small_content
 
 from mocap3d.session.video import frames, probe
+from mocap3d.viz import overlay_videos
 from mocap3d.viz.overlay import draw, overlaid, projected
 from mocap3d.viz.overlay_videos import TILED, tiled, write_overlays
 
@@ -73,6 +76,24 @@ def test_videos_are_written_and_tiled(tmp_path):
     assert len(probe(tmp_path / TILED).t_s) == 30
     assert told[-1][1:] == (30, 30)
     assert ("drawing the views", 90, 90) in told
+
+
+def test_an_interruption_ends_the_other_views_too(tmp_path, monkeypatch):
+    """Else Ctrl-C would wait until the last of ten minutes is drawn."""
+    content, finished = small_content(), []
+
+    def write(path, pictures, _rate):
+        if path.stem == content.tracks.views[0]:
+            raise KeyboardInterrupt
+        for _ in pictures:
+            time.sleep(0.01)
+        finished.append(path.stem)
+
+    monkeypatch.setattr(overlay_videos, "overlaid", lambda *_: iter(range(3000)))
+    monkeypatch.setattr(overlay_videos, "write_video", write)
+    with pytest.raises(KeyboardInterrupt):
+        write_overlays(content.session, content.timeline, *records(content), tmp_path)
+    assert not finished
 
 
 def test_tiles_keep_order_and_proportions(tmp_path):

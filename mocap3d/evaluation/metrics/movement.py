@@ -46,13 +46,14 @@ def jitter_m_s3(p_m: Float[Tensor, "t j 3"], rate_hz: float) -> Float[Tensor, " 
 def foot_skate_mm_s(
     feet_m: Float[Tensor, "t f 3"], rate_hz: float, *, contact_m: float = 0.03, floor_m: float | None = None
 ) -> Float[Tensor, ""]:
-    """Mean horizontal speed of feet near the floor; z is up. NaN where no foot is ever near it.
+    """Median horizontal speed of feet near the floor; z is up. NaN where no foot is ever near it.
 
     The floor, where not given, is the height below which each foot is in 5 % of the frames. A foot counts while it is
-    within ``contact_m`` of it at both ends of a step in time. Source: Zhang et al. (2018), mode-adaptive networks.
+    within ``contact_m`` of it at both ends of a step in time. After Zhang et al. (2018), mode-adaptive networks, who
+    take the mean: but toes that swing pass the floor at 1 to 2 cm, and a walker whose feet do not slide had 223 mm/s.
     """
     height = feet_m[..., 2]
     floor = torch.nanquantile(height, 0.05, dim=0) if floor_m is None else height.new_tensor(floor_m)
     near = height < floor + contact_m
     speed = _MM * rate_hz * (feet_m[1:, :, :2] - feet_m[:-1, :, :2]).norm(dim=-1)
-    return speed[near[1:] & near[:-1]].nanmean()
+    return speed[near[1:] & near[:-1]].nanmedian()

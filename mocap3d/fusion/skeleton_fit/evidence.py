@@ -45,12 +45,6 @@ class Evidence:
         return NearPoints(np.ascontiguousarray(self.p[times].transpose(0, 2, 1)), _NEAR_M)
 
 
-def runs_of(there: np.ndarray) -> list[slice]:
-    """Stretches of instants that are True."""
-    edges = np.flatnonzero(np.diff(np.r_[0, there.astype(np.int8), 0]))
-    return [slice(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
-
-
 def windows_of(runs: list[slice], rate: float) -> list[tuple[slice, slice]]:
     """Windows that cover the runs, each with the wider stretch that is solved for it."""
     more = max(OVERLAP, round(_OVERLAP_S * rate))

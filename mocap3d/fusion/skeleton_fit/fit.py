@@ -15,9 +15,10 @@ import numpy as np
 from mocap3d.fusion.noise import measure_noise
 from mocap3d.fusion.packing import pack_rig
 from mocap3d.fusion.points import check_views
+from mocap3d.fusion.presence import runs_of
 from mocap3d.fusion.skeleton_fit.body import Body, measure_body
 from mocap3d.fusion.skeleton_fit.doubt import pose_doubt
-from mocap3d.fusion.skeleton_fit.evidence import Evidence, runs_of, windows_of
+from mocap3d.fusion.skeleton_fit.evidence import Evidence, windows_of
 from mocap3d.fusion.skeleton_fit.pose import Placed
 from mocap3d.fusion.skeleton_fit.provenance import turn_provenance
 from mocap3d.fusion.skeleton_fit.result import Result

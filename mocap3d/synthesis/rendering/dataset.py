@@ -1,5 +1,6 @@
 """Shards of rendered samples on disk: resumed where they stopped, and the same for the same seed."""
 
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -37,13 +38,15 @@ class PeopleOptions:
     depth: bool = False
     """Store inverse depth too."""
     jobs: int = 1
-    """Processes that render."""
+    """Processes that render, each a shard (1000 pictures) at a time."""
 
     def __post_init__(self) -> None:
-        """Refuses counts that make no pictures."""
+        """Refuses counts that make no pictures, and seeds that no generator takes."""
         for name in ("n", "multiview", "frames", "jobs"):
             if getattr(self, name) < 1:
                 raise ValueError(f"--{name} {getattr(self, name)}: needed is at least 1.")
+        if self.seed < 0:
+            raise ValueError(f"--seed {self.seed}: needed is at least 0.")
 
     @property
     def is_clip(self) -> bool:
@@ -84,11 +87,14 @@ def render_people(
 
 
 def _is_whole(path: Path, count: int) -> bool:
-    """Whether a shard is there with all its samples; a run with a smaller --n left a smaller last one."""
+    """Whether a shard is there with all its samples: copies may be torn, and a smaller --n left a smaller last one."""
     if not path.exists():
         return False
-    with np.load(path, allow_pickle=False) as file:
-        return len(file["instant"]) == count
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return len(file["instant"]) == count
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+        return False
 
 
 def _recipe(options: PeopleOptions, studio: StudioOptions) -> str:

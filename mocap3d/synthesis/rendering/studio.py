@@ -48,6 +48,11 @@ class StudioOptions:
     panoramas: Path | None = None
     """Folder of equirectangular pictures. Without it people are in drawn rooms and before plain pictures."""
 
+    def __post_init__(self) -> None:
+        """Refuses a seed that no generator takes."""
+        if self.people < 0:
+            raise ValueError(f"--people {self.people}: needed is at least 0.")
+
 
 def open_studio(options: StudioOptions) -> Studio:
     """Loads all of it; anny's first start takes a minute. Mocap3dError where a folder is not what it should be."""

@@ -17,6 +17,7 @@ from mocap3d.evaluation.metrics.movement import (
 )
 from mocap3d.evaluation.metrics.rotations import angle_rmse_deg, geodesic_deg, mpjae_deg
 from mocap3d.evaluation.metrics.thresholds import auc_integral, auc_mean, distances_px, pck, pck3d, pckh, pcp
+from mocap3d.synthesis.walk import Gait, walking_person
 from tests.scene import small_scene
 
 RNG = np.random.default_rng(6)
@@ -80,6 +81,15 @@ def test_only_feet_on_the_floor_skate():
     feet = torch.stack([sliding, lifted], 1)
     assert float(foot_skate_mm_s(feet, 50.0, floor_m=0.0)) == pytest.approx(200.0, abs=1e-6)
     assert foot_skate_mm_s(feet[:, 1:], 50.0, floor_m=0.0).isnan()
+
+
+def test_toes_that_swing_close_to_the_floor_do_not_skate():
+    """A walker whose feet stand still. Measured 3 mm/s, and 0.2 m/s more where the feet slide so."""
+    walker = walking_person(180, rate_hz=60.0, height_m=1.75, gait=Gait(cadence_hz=1.9), seed=0)
+    feet = torch.from_numpy(np.stack([walker[side + end] for side in "LR" for end in ("Heel", "BigToe", "Ankle")], 1))
+    assert float(foot_skate_mm_s(feet, 60.0)) < 10
+    sliding = feet + torch.arange(180)[:, None, None] / 60 * torch.tensor([0.0, 0.2, 0.0])
+    assert float(foot_skate_mm_s(sliding, 60.0)) == pytest.approx(200, abs=15)
 
 
 def test_pck_counts_the_unpredicted_as_wrong_and_the_unlabelled_not_at_all():
