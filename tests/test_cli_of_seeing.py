@@ -42,18 +42,21 @@ def test_plot_of_results(root, capsys):
 
 
 def test_without_a_display_the_report_is_served_and_told_where(tmp_path):
-    """As its own program, until Ctrl-C; the files beside it are served, too."""
+    """As its own program, until it is asked to end; the files beside it are served, too."""
     (tmp_path / "report.html").write_text("a page", encoding="utf-8")
     (tmp_path / "P1.trc").write_text("markers", encoding="utf-8")
     screenless = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
     command = [sys.executable, "-m", "mocap3d", "view", str(tmp_path), "--port", "0"]
     with subprocess.Popen(command, env=screenless, stdout=subprocess.PIPE, text=True, bufsize=1) as program:
-        assert str(tmp_path / "report.html") in program.stdout.readline()
-        address = program.stdout.readline().split()[-1]
-        assert urlopen(address).read() == b"a page"
-        assert urlopen(address.replace("report.html", "P1.trc")).read() == b"markers"
-        program.send_signal(signal.SIGINT)
-        assert program.wait(20) == 0
+        try:
+            assert str(tmp_path / "report.html") in program.stdout.readline()
+            address = program.stdout.readline().split()[-1]
+            assert urlopen(address).read() == b"a page"
+            assert urlopen(address.replace("report.html", "P1.trc")).read() == b"markers"
+            program.send_signal(signal.SIGTERM)  # Ctrl-C's is ignored by what a shell starts in the background
+            assert program.wait(60) == 0
+        finally:
+            program.kill()
 
 
 @pytest.mark.parametrize(("command", "found"), [("plot", "no points.npz in it"), ("view", "holds no report.html")])
