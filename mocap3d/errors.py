@@ -27,7 +27,7 @@ class FormatError(Mocap3dError):
     """A file in some foreign format is broken, or holds what that format cannot express."""
 
 
-_PACKAGE_OF = {
+PACKAGE_OF = {
     "libusb": "libusb-1.0-0",
     "libGL": "libgl1",
     "libEGL": "libegl1",
@@ -47,7 +47,7 @@ def missing_library(error: Exception) -> str | None:
         return None
     file, name = found[1], found[2]
     remedy = (
-        f"apt-get install {_PACKAGE_OF[name]}" if name in _PACKAGE_OF else f"apt-file search {file} tells the package"
+        f"apt-get install {PACKAGE_OF[name]}" if name in PACKAGE_OF else f"apt-file search {file} tells the package"
     )
     or_without = ", or do without: pip install --force-reinstall opencv-contrib-python-headless"
     return f"the system library {file} is missing. On Debian: {remedy}{or_without if name in _OF_A_DISPLAY else ''}."

@@ -37,8 +37,8 @@ def fit_to_videos(cameras: Mapping[ViewId, Camera], sizes_px: Mapping[ViewId, Si
                 _check_shape(camera.size_px, video_px, view)
                 fitted[view] = rescaled(camera, video_px)
     for (calibrated_px, video_px), views in alike.items():
-        say = _kept if _is_padding(calibrated_px, video_px) else _rescaled
-        log.warning("%s", say(_found(views, calibrated_px, video_px), calibrated_px, video_px))
+        done = _kept(calibrated_px, video_px) if _is_padding(calibrated_px, video_px) else _RESCALED
+        log.warning("%s %s", _found(views, calibrated_px, video_px), done)
     return fitted
 
 
@@ -81,15 +81,14 @@ def _found(views: Sequence[ViewId], calibrated_px: Size, video_px: Size) -> str:
     return f"{who.format(listed(views))} calibrated at {_text(calibrated_px)} but {whose} {_text(video_px)}."
 
 
-def _rescaled(found: str, _calibrated_px: Size, _video_px: Size) -> str:
-    return f"{found} It is the same shape, so the lens was rescaled; keypoints must be in the video's pixels."
+_RESCALED = "It is the same shape, so the lens was rescaled; keypoints must be in the video's pixels."
 
 
-def _kept(found: str, calibrated_px: Size, video_px: Size) -> str:
+def _kept(calibrated_px: Size, video_px: Size) -> str:
     """Sizes alone do not tell padding from scaling, so the text says what would be wrong when."""
     off_px = max(abs(a - b) for a, b in zip(calibrated_px, video_px, strict=True))
     return (
-        f"{found} The calibration's pixels are kept. That is right where the video was padded or cropped at its right "
+        "The calibration's pixels are kept. That is right where the video was padded or cropped at its right "
         f"or bottom edge, as codecs do, and for keypoints that were found in a {_text(calibrated_px)} picture. If a "
         "video was scaled to this size (look for black bars at its edges) and the keypoints were found in it, they are "
         f"up to {off_px} px off: find them in the original video."

@@ -16,7 +16,7 @@ import torch
 from mocap3d.detection.options import DEFAULT
 from mocap3d.detection.runtime import choose_device, named
 from mocap3d.detection.weights import find
-from mocap3d.errors import Mocap3dError
+from mocap3d.errors import PACKAGE_OF, Mocap3dError
 from mocap3d.solve import rays, sequence
 from mocap3d.solve.compiled import is_compiled
 
@@ -29,8 +29,8 @@ OPTIONAL = {
     "anny": ("mocap3d synth people", "pip install mocap3d[synthesis]"),
 }
 """What each is for, and how to have it."""
-_LIBRARIES = {"usb-1.0": "libusb-1.0-0", "GL": "libgl1", "X11": "libx11-6"}
-"""What open3d loads from the system, and the Debian packages that have it."""
+_LIBRARIES = {"usb-1.0": "libusb", "GL": "libGL", "X11": "libX11"}
+"""What open3d loads from the system, as the linker and as :data:`mocap3d.errors.PACKAGE_OF` call it."""
 _SIZE, _TOLERANCE = 512, 1e-3
 
 
@@ -52,7 +52,7 @@ def examine() -> Iterator[Check]:
     yield from map(_needed, NEEDED)
     yield from (_optional(name, *purpose) for name, purpose in OPTIONAL.items())
     if find_spec("open3d") and sys.platform == "linux":
-        yield from (_library(name, package) for name, package in _LIBRARIES.items())
+        yield from (_library(name, PACKAGE_OF[known_as]) for name, known_as in _LIBRARIES.items())
     yield _weights()
     yield _kernels()
     yield _device()

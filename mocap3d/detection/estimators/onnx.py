@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from torch import Tensor, nn
+from torch import Tensor
 
 from mocap3d.detection.estimators.onnx_file import PRIOR, open_onnx
 from mocap3d.detection.estimators.outputs import Outputs, reader_of
-from mocap3d.detection.estimators.sapenet import scored
+from mocap3d.detection.estimators.sapenet import Peaks, scored
 from mocap3d.detection.foreign.keypoint_sets import SETS_OF_COUNT
-from mocap3d.detection.heatmaps import Calibration, Modes, modes, prior_maps
+from mocap3d.detection.heatmaps import Calibration, Modes, prior_maps
 from mocap3d.detection.options import OnnxOptions
 from mocap3d.detection.runtime import each_alone, frozen
 from mocap3d.detection.sapenet import N_KEYPOINTS
@@ -93,18 +93,10 @@ class OnnxEstimator:
         return reader
 
 
-class _Peaks(nn.Module):
-    """``modes`` as a module: frozen, its small steps take a quarter of the time."""
-
-    def forward(self, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        found = modes(logits)
-        return found.uv_px, found.cov_px2, found.log_weight
-
-
 def _reader_of_own(card: Mapping[str, Any], logits: Float[Tensor, "1 k h w"]) -> Callable[[Outputs], Modes]:
     """Of logits and confidences as our own exports give them."""
     calibration = None if card["calibration"] is None else Calibration.from_json(card["calibration"])
-    of_one = frozen(_Peaks(), (logits,))
+    of_one = frozen(Peaks(), (logits,))
 
     @torch.inference_mode()
     def read(found: Outputs) -> Modes:

@@ -87,13 +87,21 @@ class _WithModes(nn.Module):
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
-        self.net = net
+        self.net, self.peaks = net, Peaks()
 
     def forward(self, image: Tensor, prior: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """uv_px (b k m 2), cov_px2 (b k m 2 2), log_weight (b k m), and the confidence (b k)."""
         logits, confidence_logit = self.net(image, prior)
+        return *self.peaks(logits), torch.sigmoid(confidence_logit.float())
+
+
+class Peaks(nn.Module):
+    """``modes`` as a module, to be deployed."""
+
+    def forward(self, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """uv_px (b k m 2), cov_px2 (b k m 2 2) and log_weight (b k m)."""
         found = modes(logits)
-        return found.uv_px, found.cov_px2, found.log_weight, torch.sigmoid(confidence_logit.float())
+        return found.uv_px, found.cov_px2, found.log_weight
 
 
 def scored(found: Modes, confidence: Float[Tensor, "b k"], calibration: Calibration | None) -> Modes:
